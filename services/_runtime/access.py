@@ -1,0 +1,46 @@
+"""Who may call: FastAPI dependencies that turn a bearer token into a `Principal`."""
+
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import SecretStr
+
+from services._runtime.clock import Clock
+from services._runtime.problems import Problem
+from services._runtime.tokens import Principal, TokenRefused, principal_from
+
+_BEARER: Final = HTTPBearer(auto_error=False, description="A token signed by Aftercare, audience `api`.")
+_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+
+
+def bearer(secret: SecretStr, clock: Clock) -> Callable[..., Principal]:
+    """A dependency that answers 401 unless the request carries a valid access token."""
+
+    def authenticated(credentials: _Credentials) -> Principal:
+        if credentials is None:
+            raise _unauthenticated("Send `Authorization: Bearer <token>`.", error=None)
+        try:
+            return principal_from(secret, credentials.credentials, now=clock.now())
+        except TokenRefused as refused:
+            raise _unauthenticated(f"Get a new token: {refused}.", error="invalid_token") from refused
+
+    return authenticated
+
+
+def bearer_with_role(secret: SecretStr, clock: Clock, *roles: str) -> Callable[..., Principal]:
+    """As `bearer`, and answers 403 unless the caller has one of `roles`."""
+    authenticated = bearer(secret, clock)
+
+    def authorised(principal: Annotated[Principal, Depends(authenticated)]) -> Principal:
+        if principal.roles.isdisjoint(roles):
+            raise Problem(403, "forbidden", f"This needs one of the roles {', '.join(roles)}.")
+        return principal
+
+    return authorised
+
+
+def _unauthenticated(detail: str, *, error: str | None) -> Problem:
+    challenge = f'Bearer realm="aftercare", error="{error}"' if error else 'Bearer realm="aftercare"'
+    return Problem(401, "unauthenticated", detail, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,143 @@
+"""Every metric of the five services, declared once with its meaning and unit, in one registry.
+
+A service that needs another one adds it to its section at the end. Names begin with `aftercare_`, end with their base
+unit (counters with `_total`), and labels have few values: never a ticket, tenant, person, pool or address.
+"""
+
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_FAST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SLOW_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_LATENESS_SECONDS: Final = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0)
+_BATCH_RECORDS: Final = (1, 5, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000)
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    return Counter(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
+    return Gauge(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
+    return Histogram(f"aftercare_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
+
+
+# ---------------------------------------------------------------- every process
+
+BUILD_INFO: Final = _gauge("build_info", "Always 1; the labels say what runs here.", "service", "version")
+PART_READY: Final = _gauge("part_ready", "1 while the named part of this process is ready, else 0.", "part")
+PART_LIVE: Final = _gauge("part_live", "1 while the named part of this process makes progress, else 0.", "part")
+
+# ---------------------------------------------------------------- processors, observed once a batch
+
+PROCESSOR_RECORDS: Final = _counter(
+    "processor_records_total", "Input records whose transaction was committed.", "processor", "topic"
+)
+PROCESSOR_OUTPUTS: Final = _counter(
+    "processor_outputs_total", "Records written in committed transactions, changelogs left out.", "processor", "topic"
+)
+PROCESSOR_BATCH_RECORDS: Final = _histogram(
+    "processor_batch_records", "Input records in a batch.", "processor", buckets=_BATCH_RECORDS
+)
+PROCESSOR_BATCH_SECONDS: Final = _histogram(
+    "processor_batch_seconds", "Seconds from a batch's last fetch to its commit.", "processor", buckets=_FAST_SECONDS
+)
+PROCESSOR_TRANSACTION_SECONDS: Final = _histogram(
+    "processor_transaction_seconds",
+    "Seconds from the begin of a transaction to its commit.",
+    "processor",
+    buckets=_FAST_SECONDS,
+)
+PROCESSOR_ABORTS: Final = _counter(
+    "processor_aborts_total", "Transactions that did not commit, by kind of error.", "processor", "kind"
+)
+PROCESSOR_RESTORE_SECONDS: Final = _histogram(
+    "processor_restore_seconds",
+    "Seconds from an assignment to its state being restored.",
+    "processor",
+    buckets=_SLOW_SECONDS,
+)
+PROCESSOR_RESTORED_RECORDS: Final = _counter(
+    "processor_restored_records_total", "Changelog records read to restore state.", "processor"
+)
+PROCESSOR_REBALANCES: Final = _counter("processor_rebalances_total", "Assignments received.", "processor")
+PROCESSOR_PARTITIONS: Final = _gauge("processor_partitions", "Partitions assigned to this process.", "processor")
+PROCESSOR_LAG_RECORDS: Final = _gauge(
+    "processor_lag_records", "Input records written but not yet committed by us, all partitions.", "processor", "topic"
+)
+PROCESSOR_STATE_KEYS: Final = _gauge("processor_state_keys", "Keys held in memory.", "processor", "store")
+PROCESSOR_STATE_BYTES: Final = _gauge(
+    "processor_state_bytes", "Encoded size of the values held in memory.", "processor", "store"
+)
+PROCESSOR_TIMERS_PENDING: Final = _gauge("processor_timers_pending", "Timers waiting to come due.", "processor")
+PROCESSOR_TIMER_LATENESS_SECONDS: Final = _histogram(
+    "processor_timer_lateness_seconds",
+    "Seconds from a timer's due time to its firing.",
+    "processor",
+    buckets=_LATENESS_SECONDS,
+)
+PROCESSOR_DEAD_LETTERS: Final = _counter(
+    "processor_dead_letters_total", "Records sent to the dead-letter topic, by reason.", "processor", "reason"
+)
+PROCESSOR_PARKED_KEYS: Final = _gauge(
+    "processor_parked_keys", "Keys whose later records wait for a redrive of a dead letter.", "processor"
+)
+PROCESSOR_PARKED_RECORDS: Final = _counter(
+    "processor_parked_records_total", "Records parked behind a dead letter of their key.", "processor"
+)
+
+# ---------------------------------------------------------------- directory
+
+DIRECTORY_RECORDS: Final = _counter(
+    "directory_records_total", "Directory records read, by what became of them.", "kind", "outcome"
+)
+DIRECTORY_ENTITIES: Final = _gauge("directory_entities", "Directory entities in memory.", "kind")
+
+# ---------------------------------------------------------------- HTTP, Kafka and Redis clients
+
+HTTP_REQUESTS: Final = _counter("http_requests_total", "HTTP requests answered.", "method", "route", "status")
+HTTP_REQUEST_SECONDS: Final = _histogram(
+    "http_request_seconds",
+    "Seconds from a request to the start of its response; a stream's length does not count.",
+    "method",
+    "route",
+    buckets=_FAST_SECONDS,
+)
+PRODUCER_RECORDS: Final = _counter(
+    "producer_records_total", "Records gateways sent to Kafka, by outcome.", "topic", "outcome"
+)
+PRODUCER_DELIVERY_SECONDS: Final = _histogram(
+    "producer_delivery_seconds", "Seconds until Kafka confirmed a gateway's record.", buckets=_FAST_SECONDS
+)
+FOLLOWER_RECORDS: Final = _counter(
+    "follower_records_total", "Records read by followers such as the read model.", "follower", "topic"
+)
+FOLLOWER_LAG_RECORDS: Final = _gauge(
+    "follower_lag_records", "Records written but not yet read by this follower.", "follower"
+)
+REDIS_ERRORS: Final = _counter("redis_errors_total", "Redis calls that failed or took too long, by kind.", "kind")
+
+# ---------------------------------------------------------------- intake
+
+# ---------------------------------------------------------------- router
+
+# ---------------------------------------------------------------- sla_monitor
+
+# ---------------------------------------------------------------- notifier
+
+# ---------------------------------------------------------------- feedback
