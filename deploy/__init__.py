@@ -1,0 +1,1 @@
+"""How Aftercare is run: `local` on one machine without containers, `docker` in images, `k8s` on a cluster."""

@@ -1,0 +1,25 @@
+"""Where the launcher keeps things: `.cache` survives `make clean`, `build` does not."""
+
+import shutil
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CACHE = REPOSITORY / ".cache"
+BUILD = REPOSITORY / "build"
+STACKS = BUILD / "stack"
+ENDPOINTS = BUILD / "up" / "endpoints.json"
+
+
+def emptied(folder: Path) -> Path:
+    """Return `folder`, existing and empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def last_lines(path: Path, count: int = 15) -> str:
+    """Return the last `count` lines of a log for an error message, or a note that there is none."""
+    if not path.is_file():
+        return f"(no log at {path})"
+    lines = path.read_text(errors="replace").splitlines()[-count:]
+    return "\n".join([f"the end of {path}:", *lines])

@@ -1,0 +1,266 @@
+"""Apache Kafka in KRaft mode on 127.0.0.1: one combined broker and controller, or several.
+
+Settings differ from Kafka's defaults only where one machine asks for it (few and small internal topics, small
+buffers) or where Aftercare relies on it (no topic is ever made by a typo, sessions of 6 s are allowed). The session
+of a broker is shortened so that tests of a lost node need not wait for 9 s.
+"""
+
+import logging
+import secrets
+import subprocess
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from deploy.local import jars, java, ports, processes
+from deploy.local.errors import StackError
+from deploy.local.folders import emptied, last_lines
+from deploy.local.processes import Running
+from deploy.local.waiting import until
+
+READY_SECONDS = 60.0
+_FORMAT_SECONDS = 60.0
+_ASK_SECONDS = 2.0
+_LOGGING = Path(__file__).with_name("log4j2.properties")
+
+# librdkafka reports every refused connection of a starting broker; the wait below reports what matters.
+_silent = logging.getLogger("deploy.local.kafka.client")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+
+def settings(nodes: int) -> dict[str, str]:
+    """Return the broker settings that do not depend on the node, for a cluster of `nodes`."""
+    replicas = min(nodes, 3)
+    in_sync = max(1, replicas - 1)
+    return {
+        "process.roles": "broker,controller",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(replicas),
+        "min.insync.replicas": str(in_sync),
+        "offsets.topic.num.partitions": "4",
+        "offsets.topic.replication.factor": str(replicas),
+        "transaction.state.log.num.partitions": "4",
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(in_sync),
+        "transaction.max.timeout.ms": "900000",
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": str(in_sync),
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "1000",
+        "group.max.session.timeout.ms": "300000",
+        "log.cleaner.enable": "true",
+        "log.cleaner.dedupe.buffer.size": str(16 << 20),
+        "log.index.size.max.bytes": str(1 << 20),
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        "num.recovery.threads.per.data.dir": "2",
+        "broker.session.timeout.ms": "6000",
+        "broker.heartbeat.interval.ms": "1000",
+    }
+
+
+@dataclass
+class Node:
+    """One broker and controller: its ports, its folder and, while it runs, its process."""
+
+    number: int
+    port: int
+    controller_port: int
+    folder: Path
+    running: Running | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the process."""
+        return f"kafka-{self.number}"
+
+    @property
+    def log(self) -> Path:
+        """Return the file that the broker logs to."""
+        return self.folder / "kafka.log"
+
+    @property
+    def properties(self) -> Path:
+        """Return the broker's settings file."""
+        return self.folder / "server.properties"
+
+
+class Kafka:
+    """A Kafka cluster of this machine. Nodes are numbered from 1.
+
+    `heap_megabytes` is a node's Java heap, `port` the first node's (a free one if None), `extra` overrides broker
+    settings. `tied` nodes die with the thread that started them, see `processes.start`. `started` is told of each
+    process, so that a stack can write it down before anything else can go wrong.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        heap_megabytes: int = 512,
+        port: int | None = None,
+        tied: bool = True,
+        extra: Mapping[str, str] | None = None,
+        started: Callable[[Running], None] = lambda _: None,
+    ) -> None:
+        self._folder = folder
+        self._heap_megabytes = heap_megabytes
+        self._tied = tied
+        self._extra = dict(extra or {})
+        self._started = started
+        self.nodes = {
+            number: Node(
+                number,
+                ports.configured_or_free(port if number == 1 else None),
+                ports.free_port(),
+                folder / f"node-{number}",
+            )
+            for number in range(1, nodes + 1)
+        }
+
+    @property
+    def bootstrap(self) -> str:
+        """Return `host:port,…` of all nodes, running or not."""
+        return ",".join(f"{ports.HOST}:{node.port}" for node in self.nodes.values())
+
+    def start(self) -> None:
+        """Format and start all nodes on empty folders, without waiting for them; raises StackError."""
+        self._format()
+        for number in self.nodes:
+            self.start_node(number)
+
+    def start_node(self, number: int) -> None:
+        """Start one node on the data it has; raises StackError."""
+        node = self.nodes[number]
+        if node.running is not None and node.running.is_alive():
+            raise StackError(f"{node.name} is running")
+        memory = ["-Xms128m", f"-Xmx{self._heap_megabytes}m", "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"]
+        node.running = processes.start(
+            node.name,
+            [str(java.find()), *memory, *_java_options(), "kafka.Kafka", str(node.properties)],
+            log=node.log,
+            environment={"PATH": "/usr/bin:/bin"},
+            tied=self._tied,
+        )
+        self._started(node.running)
+
+    def kill_node(self, number: int) -> None:
+        """End one node with SIGKILL and wait until it is gone; raises StackError."""
+        processes.kill(self._alive(number))
+
+    def stop_node(self, number: int) -> None:
+        """Shut one node down in order; raises StackError."""
+        processes.stop(self._alive(number))
+
+    def stop(self) -> None:
+        """Shut all nodes down at once; raises StackError.
+
+        Killed rather than asked: with all nodes leaving there is no controller left to take their leave, and the
+        orderly shutdown of the last would wait for one until its time-out.
+        """
+        alive = [running for number in self.nodes for running in self._alive(number)]
+        if len(alive) == 1:
+            processes.stop(alive)
+        else:
+            processes.kill(alive)
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until every node that was started answers a metadata request and is in the cluster.
+
+        Raises:
+            StackError: a node ended, or the wait ran out; the message ends with its log.
+        """
+        wanted = {node.number for node in self.nodes.values() if node.running is not None and node.running.is_alive()}
+        client = AdminClient({"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 200}, logger=_silent)
+
+        def answered() -> bool:
+            for number in wanted:
+                self._require_alive(number)
+            try:
+                brokers = client.list_topics(timeout=_ASK_SECONDS).brokers
+            except KafkaException:
+                return False
+            return wanted <= brokers.keys()
+
+        try:
+            until(answered, seconds, f"Kafka at {self.bootstrap}")
+        except StackError as error:
+            logs = "\n".join(last_lines(self.nodes[number].log) for number in sorted(wanted))
+            raise StackError(f"{error}\n{logs}") from error
+
+    def _alive(self, number: int) -> list[Running]:
+        running = self.nodes[number].running
+        return [running] if running is not None and running.is_alive() else []
+
+    def _require_alive(self, number: int) -> None:
+        if not self._alive(number):
+            raise StackError(f"{self.nodes[number].name} ended while it was starting")
+
+    def _format(self) -> None:
+        """Write each node's settings and format its storage, all nodes at the same time."""
+        cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        tools: list[tuple[Node, subprocess.Popen[str]]] = []
+        for node in self.nodes.values():
+            emptied(node.folder)
+            lines = [f"{name}={value}" for name, value in self._properties(node).items()]
+            node.properties.write_text("\n".join(lines) + "\n")
+            # A run of a second: the quickest collector and compiler.
+            options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *_java_options()]
+            arguments = ["format", "--cluster-id", cluster_id, "--config", str(node.properties)]
+            tool = subprocess.Popen(
+                [str(java.find()), *options, "kafka.tools.StorageTool", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            tools.append((node, tool))
+        for node, tool in tools:
+            _finish_format(node, tool)
+
+    def _properties(self, node: Node) -> dict[str, str]:
+        voters = ",".join(f"{each.number}@{ports.HOST}:{each.controller_port}" for each in self.nodes.values())
+        client, controller = (
+            f"PLAINTEXT://{ports.HOST}:{node.port}",
+            f"CONTROLLER://{ports.HOST}:{node.controller_port}",
+        )
+        own = {
+            "node.id": str(node.number),
+            "listeners": f"{client},{controller}",
+            "advertised.listeners": client,
+            "controller.quorum.voters": voters,
+            "log.dirs": str(node.folder / "data"),
+        }
+        return settings(len(self.nodes)) | own | self._extra
+
+
+def _java_options() -> list[str]:
+    """Return the class path and what both the broker and its tool need."""
+    return [
+        f"-Dlog4j2.configurationFile={_LOGGING}",
+        "-Djava.net.preferIPv4Stack=true",
+        "-XX:-UsePerfData",
+        "-cp",
+        jars.kafka_classpath(),
+    ]
+
+
+def _finish_format(node: Node, tool: subprocess.Popen[str]) -> None:
+    """Wait for the storage tool; raises StackError with its output when it fails or takes too long."""
+    with tool:
+        try:
+            said, _ = tool.communicate(timeout=_FORMAT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            tool.kill()
+            raise StackError(f"formatting {node.name} took longer than {_FORMAT_SECONDS:g} s") from error
+    if tool.returncode != 0:
+        raise StackError(f"formatting {node.name} failed:\n{said}")
