@@ -88,14 +88,14 @@ class EventProducer:
             async with asyncio.timeout(self._timeout_seconds):
                 written = await self._deliver(records)
             outcome = "written"
-            PRODUCER_DELIVERY_SECONDS.observe(self._clock.monotonic_seconds() - started_at_seconds)
-            return written
         except TimeoutError:
             outcome = "timed_out"
             raise KafkaUnavailable(f"not confirmed within {self._timeout_seconds:g} s") from None
         finally:
             for record in records:
                 PRODUCER_RECORDS.labels(record.topic, outcome).inc()
+        PRODUCER_DELIVERY_SECONDS.observe(self._clock.monotonic_seconds() - started_at_seconds)
+        return written
 
     async def stop(self) -> None:
         """Write what is pending and disconnect, within `STOP_TIMEOUT_SECONDS`."""
@@ -191,8 +191,14 @@ async def _close(client: AIOKafkaProducer) -> None:
         async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
             await client.stop()
     except (TimeoutError, KafkaError):
-        # stop() is what did not come back, so only what is under it is left.
-        client._message_accumulator.fail_all(KafkaError("closed"))  # noqa: SLF001
-        if client._sender.sender_task is not None:  # noqa: SLF001
-            client._sender.sender_task.cancel()  # noqa: SLF001
-        await client.client.close()
+        await _abandon(client)
+
+
+async def _abandon(client: AIOKafkaProducer) -> None:
+    """End what is under `client.stop()`, which did not come back: the buffer, the connections, the sender's tasks."""
+    client._message_accumulator.fail_all(KafkaError("closed"))  # noqa: SLF001 - no public way
+    sender = client._sender.sender_task  # noqa: SLF001 - no public way
+    await client.client.close()
+    if sender is not None:
+        sender.cancel()
+        await asyncio.wait([sender], timeout=STOP_TIMEOUT_SECONDS)
