@@ -12,7 +12,7 @@ msgspec struct derived from it at import (`schemas.derive`), which is what proce
 
 To the type checker `new` and `struct` are the model's own class (see `Derived`), so a struct is built, annotated,
 matched and read under the model's one name; there is no second set of declarations that could drift. The struct has
-the same attributes, `msgspec.structs.replace` changes it, and `isinstance(struct, TicketClosed)` holds, so `match`
+the same attributes, `replace` gives a changed copy, and `isinstance(struct, TicketClosed)` holds, so `match`
 works. What it lacks is pydantic's methods: `from_struct` and `to_struct` go from one to the other.
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar, cast
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -32,7 +32,7 @@ from schemas.personal import Personal, Plan, masked, plan_of
 from schemas.scalars import Day, Instant
 from schemas.wire import tighten
 
-__all__ = ["Contract", "Day", "Instant", "Part", "Personal", "all_contracts", "contract_of"]
+__all__ = ["Contract", "Day", "Instant", "Part", "Personal", "all_contracts", "contract_of", "replace"]
 
 TYPE_NAME: Final = re.compile(r"aftercare(\.[a-z][a-z0-9_]*)+\.v[1-9][0-9]*")
 
@@ -47,6 +47,16 @@ class Derived:
     def __get__(self, instance: object, owner: type[Model]) -> type[Model]:
         """Only reached on `Part` itself, which has no fields and no struct."""
         raise AttributeError(f"{owner.__name__} has no derived struct")
+
+
+class _Replace(Protocol):
+    def __call__(self, struct: Model, /, **changes: Any) -> Model:
+        """A copy of a derived struct with some fields changed; not validated."""
+        ...
+
+
+replace: Final = cast("_Replace", msgspec.structs.replace)
+"""`msgspec.structs.replace`, typed for structs that are annotated with their model's name."""
 
 
 class _StructsAreInstances(ModelMetaclass):
@@ -83,6 +93,8 @@ class Part(BaseModel, metaclass=_StructsAreInstances):
             UnsupportedFieldError: for a field that the struct could not hold to.
         """
         super().__pydantic_init_subclass__(**kwargs)
+        if cls.__pydantic_generic_metadata__["parameters"]:
+            return  # `Envelope` itself; `Envelope[TicketOpened]` gets its struct
         struct = derive(cls)
         cls.__personal__ = plan_of(struct)
         for name in ("new", "struct"):

@@ -14,6 +14,11 @@ LARGEST_NUMBER: Final = 2**53 - 1
 """Bound of every `int` and `float` field that declares no narrower one, on either side of zero."""
 
 
+NUMBERS: Final[dict[str, type[int | float]]] = {"int": int, "float": float}
+INNER: Final = frozenset({"schema", "items_schema", "keys_schema", "values_schema", "definitions"})
+"""Where pydantic's core schemas of supported types nest others."""
+
+
 def says_nothing(default: object) -> bool:
     """Whether a field with this default is left out when it holds it: null, or an empty text, list or dict."""
     return default is None or (isinstance(default, (str, tuple, list, dict)) and len(default) == 0)
@@ -28,14 +33,18 @@ def tighten(schema: Any) -> None:
         for item in schema:
             tighten(item)
     elif isinstance(schema, dict):
-        kind = schema.get("type")
-        if kind in {"int", "float"}:
-            _bound(schema, int if kind == "int" else float)
-        elif kind == "model-field":
-            _leave_out(schema)
-        for key, item in schema.items():
-            if key not in {"metadata", "serialization", "config", "cls"}:
-                tighten(item)
+        _tighten_node(schema)
+
+
+def _tighten_node(node: dict[str, Any]) -> None:
+    if node["type"] in NUMBERS:
+        _bound(node, NUMBERS[node["type"]])
+    elif node["type"] == "model-field":
+        _leave_out(node)
+    for key in INNER & node.keys():
+        tighten(node[key])
+    if node["type"] == "model-fields":
+        tighten(list(node["fields"].values()))
 
 
 def _bound(schema: dict[str, Any], number: type[int | float]) -> None:
