@@ -1,0 +1,84 @@
+"""Deliveries on their way: `notifier.outbox`, `notifier.results` (key: delivery id), `ticket.notifications` (ticket id)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from schemas.contract import Contract, Instant, Personal
+from schemas.vocabulary import Language, Line, Medium, Name, Role, Sequence, Text, TicketId
+
+
+class Outcome(StrEnum):
+    """What came of one attempt."""
+
+    SENT = "sent"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    BOUNCED = "bounced"
+
+
+class DeliveryRequested(Contract, type_name="aftercare.delivery.requested.v1"):
+    """One message to one recipient through one medium. Writer: the notifier.
+
+    `delivery_id` is made of ticket, node, cycle, recipient and medium: the same node never tells twice.
+    """
+
+    delivery_id: Name
+    ticket_id: TicketId
+    node: Name
+    role: Role
+    medium: Medium
+    address: Annotated[Line, Personal]
+    language: Language
+    subject: Annotated[Line, Personal]
+    body: Annotated[Text, Personal]
+    give_up_at: Instant
+
+
+class DeliveryAttempted(Contract, type_name="aftercare.delivery.attempted.v1"):
+    """What came of attempt number `attempt`. Writer: the senders. `detail` holds no personal data."""
+
+    delivery_id: Name
+    attempt: Sequence
+    outcome: Outcome
+    detail: Line
+
+
+class NotificationEvent(Contract):
+    """What every outcome of a delivery states. Writer: the notifier's delivery."""
+
+    ticket_id: TicketId
+    delivery_id: Name
+    node: Name
+    role: Role
+    medium: Medium
+    attempt: Sequence
+
+
+class NotificationSent(NotificationEvent, type_name="aftercare.notification.sent.v1"):
+    """The next hop took the message."""
+
+
+class NotificationFailed(NotificationEvent, type_name="aftercare.notification.failed.v1"):
+    """Given up, with the last reason."""
+
+    reason: Line
+
+
+class NotificationSuppressed(NotificationEvent, type_name="aftercare.notification.suppressed.v1"):
+    """Not sent on purpose, and why (no address, preference)."""
+
+    reason: Line
+
+
+class NotificationBounced(NotificationEvent, type_name="aftercare.notification.bounced.v1"):
+    """Taken, then returned."""
+
+    reason: Line
+
+
+class NotificationUnknown(NotificationEvent, type_name="aftercare.notification.unknown.v1"):
+    """An attempt was started and nothing came back: it may or may not have arrived."""
+
+    reason: Line

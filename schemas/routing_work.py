@@ -1,0 +1,71 @@
+"""`routing.work`: all that a pool's router needs, in one log. Key: pool.
+
+Writers: the intake ledger (offers and withdrawals), the directory API (roster and presence). The log alone reproduces
+every routing decision.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.contract import Contract, Instant
+from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, Tier, TicketId
+
+
+class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
+    """A ticket waits for a technician. `queued_at` is when it first waited: age survives declines and reopening.
+
+    `generation` counts the ledger's offers of the ticket; an assignment of another generation is void.
+    `wanted_technician_id` is a coordinator's choice, which always wins. `due_at` orders by SLA slack where known.
+    """
+
+    ticket_id: TicketId
+    generation: Sequence
+    pool: Name
+    priority: Priority
+    skills: list[Name]
+    level: Level
+    language: Language
+    product: Name | None = None
+    tier: Tier
+    weight: Annotated[int, Field(ge=1, le=100)] = 1
+    queued_at: Instant
+    due_at: Instant | None = None
+    declined_by: list[Name] = []
+    last_technician_id: Name | None = None
+    wanted_technician_id: Name | None = None
+
+
+class OfferWithdrawn(Contract, type_name="aftercare.routing.offer_withdrawn.v1"):
+    """The ticket no longer needs this generation's technician: it ended, moved on, or the assignment was void.
+
+    Frees the load that the generation held, and takes a waiting ticket out of the queue.
+    """
+
+    ticket_id: TicketId
+    generation: Sequence
+    pool: Name
+    reason: Line
+
+
+class TechnicianRostered(Contract, type_name="aftercare.routing.technician_rostered.v1"):
+    """A technician of the pool as the directory has them; `active` false takes them off the roster."""
+
+    technician_id: Name
+    pool: Name
+    team: Name
+    skills: list[Name]
+    languages: list[Language]
+    level: Level
+    capacity: Annotated[int, Field(ge=0, le=1000)]
+    active: bool = True
+
+
+class PresenceChanged(Contract, type_name="aftercare.routing.presence_changed.v1"):
+    """Whether a technician takes new work. A fact, not a missing heartbeat."""
+
+    technician_id: Name
+    pool: Name
+    presence: Presence

@@ -1,0 +1,25 @@
+"""Records as they come off the log and as they go onto it, free of any client library."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """One input record. `redriven` marks a dead letter that an operator sent again."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    redriven: bool = False
+
+
+class Output(NamedTuple):
+    """One record to write. `partition` None leaves the choice to the partitioner (murmur2 of the key)."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    partition: int | None = None

@@ -1,0 +1,155 @@
+"""What a processor does, as a value: inputs, one store, pure functions.
+
+The same `Topology` runs under the real processor (`processor.py`), under the synchronous test driver (`driver.py`)
+and under a simulator. Its functions read no clock and do no I/O: time, position and state come in, a `Decision` goes
+out, and the engine (`engine.py`) does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+
+from schemas.contract import Contract
+from schemas.topics import Topic
+
+S = TypeVar("S")
+
+
+class Unchanged(Enum):
+    """The one value that says "leave the state as it is" (None says "forget the key")."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+class Timer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A point in time at which a key wants to be asked again.
+
+    `kind` names it within its key, `generation` counts its changes: a timer that was replaced does nothing.
+    """
+
+    kind: str
+    due_at: datetime
+    generation: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One decoded input. `data` is the derived struct of the contract that `type` names."""
+
+    topic: str
+    key: str
+    id: str
+    type: str
+    occurred_at: datetime
+    tenant: str
+    data: Any
+    subject: str | None = None
+    traceparent: str | None = None
+
+
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """One output. Without `id` it gets one made of the topology, the cause and its number; without `occurred_at`, the
+    cause's; both are the same for the same input. `tenant` and `traceparent` default to the cause's.
+    """
+
+    topic: Topic
+    key: str
+    data: Contract
+    id: str | None = None
+    occurred_at: datetime | None = None
+    subject: str | None = None
+    tenant: str | None = None
+
+
+class Change(msgspec.Struct, Generic[S], frozen=True):
+    """What becomes of one further key of the partition (None forgets it), with all timers it then has."""
+
+    key: str
+    state: S | None
+    timers: tuple[Timer, ...] = ()
+
+
+class Decision(msgspec.Struct, Generic[S], frozen=True):
+    """What a handler wants done, whole or not at all.
+
+    `state` replaces the state of the input's key; `timers` replaces *all* timers of that key (None leaves them).
+    `changes` are for topologies whose input key spans several store keys. `effects` are handed to the service after
+    the commit is known, at most once: a crash in between loses them, so state must say that they were begun.
+    """
+
+    state: S | Unchanged | None = UNCHANGED
+    emits: Sequence[Emit] = ()
+    timers: tuple[Timer, ...] | None = None
+    changes: Sequence[Change[S]] = ()
+    effects: Sequence[Any] = ()
+
+
+NOTHING: Final[Decision[Any]] = Decision()
+
+
+class Index(Protocol[S]):
+    """A view derived from a partition's states, kept in step by the engine and rebuilt on restore."""
+
+    def replace(self, key: str, old: S | None, new: S | None) -> None:
+        """Take `old` out and `new` in."""
+
+
+class Context(Protocol):
+    """What a handler may know besides state and event."""
+
+    @property
+    def now(self) -> datetime:
+        """The time of this batch: for what is due, never for verdicts."""
+
+    @property
+    def position(self) -> str:
+        """Where the input stands: `topic/partition/offset`, or `timer/partition/key/kind`."""
+
+    @property
+    def key(self) -> str:
+        """The input's key."""
+
+    @property
+    def index(self) -> Any:  # noqa: ANN401 - each topology has an index type of its own
+        """The partition's derived index, None where the topology declares none."""
+
+    def get(self, key: str) -> Any:  # noqa: ANN401 - the state type of the topology
+        """The state of any key of the partition, None where there is none."""
+
+
+Handler = Callable[[Any, Event, Context], Decision[Any]]
+TimerHandler = Callable[[Any, Timer, Context], Decision[Any]]
+Upgrade = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology(Generic[S]):
+    """A processor as a value.
+
+    `handlers` maps contracts to the function that decides them; other types on the inputs are skipped. `state_type`
+    is what the store holds, `state_version` its version; `upgrades[n]` turns the built-in form of version n into that
+    of n + 1. `parks` says whether later events of a key wait once one was dead-lettered: not where a key is a whole
+    pool, whose tickets are independent of each other.
+    """
+
+    name: str
+    service: str
+    inputs: tuple[Topic, ...]
+    changelog: Topic
+    dead_letters: Topic
+    handlers: Mapping[type[Contract], Handler]
+    state_type: Any
+    on_timer: TimerHandler | None = None
+    state_version: int = 1
+    upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+    index: Callable[[], Index[S]] | None = None
+    parks: bool = True
+    dead_letters_in_a_row: int = 100

@@ -1,0 +1,198 @@
+"""What the engine promises, shown on the synchronous driver."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.dead_letters import Reason
+from schemas.ticket_commands import AddCustomerMessage, CancelTicket
+from schemas.parts import Actor
+from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK
+from schemas.vocabulary import ActorKind
+from services._runtime.driver import START, TopologyDriver
+from services._runtime.engine import TooManyDeadLettersError
+from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, counting_topology, message
+
+TICKET = "T-1"
+
+
+@pytest.fixture
+def driver() -> TopologyDriver[Counted]:
+    return TopologyDriver(counting_topology())
+
+
+def cancel() -> CancelTicket:
+    actor = Actor.new(kind=ActorKind.COORDINATOR, actor_id="c")
+    return CancelTicket.new(ticket_id=TICKET, actor=actor, reason="enough")
+
+
+def test_an_event_changes_state_and_writes_its_output(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    events = driver.read(TICKET_EVENTS)
+    assert [event.id for event in events] == ["T-1:1", "T-1:2"]
+    assert [event.tenant for event in events] == ["acme", "acme"]
+    assert events[0].occurred_at == START
+    assert driver.state(TICKET) == Counted(2, "still broken", "acme")
+    assert driver.effects == ["T-1:1", "T-1:2"]
+
+
+def test_the_position_of_the_input_is_written_into_the_decision(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    assert driver.read(TICKET_EVENTS)[0].data.position == "ticket.commands/0/0"
+
+
+def test_a_timer_fires_when_it_is_due_and_once_only(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.advance(59.9)
+    assert driver.read(TICKET_FEEDBACK) == []
+    driver.advance(0.1)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:1"]
+    driver.advance(10_000)
+    assert driver.read(TICKET_FEEDBACK) == []
+
+
+def test_a_replaced_timer_does_nothing(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.advance(30)
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.advance(1_000)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:2"]
+
+
+def test_a_forgotten_key_takes_its_timers_with_it(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.send(TICKET_COMMANDS, TICKET, cancel())
+    driver.advance(1_000)
+    assert driver.read(TICKET_FEEDBACK) == []
+    assert driver.states() == {}
+
+
+def test_after_a_crash_state_and_timers_are_as_before(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.crash()
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.crash()
+    assert driver.state(TICKET) == Counted(2, "still broken", "acme")
+    driver.advance(1_000)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:2"]
+    driver.crash()
+    driver.advance(1_000)
+    assert driver.read(TICKET_FEEDBACK) == []
+
+
+def test_missed_timers_fire_in_due_order_after_an_outage(driver: TopologyDriver[Counted]) -> None:
+    for number, ticket in enumerate(("T-c", "T-a", "T-b")):
+        driver.send(TICKET_COMMANDS, ticket, message(ticket), occurred_at=START + timedelta(seconds=number))
+    driver.sleep_through(10_000)
+    driver.crash()
+    driver.advance(0)
+    assert [event.key for event in driver.read(TICKET_FEEDBACK)] == ["T-c", "T-a", "T-b"]
+
+
+def test_an_undecodable_record_is_set_aside_and_the_next_key_goes_on(driver: TopologyDriver[Counted]) -> None:
+    driver.send_bytes(TICKET_COMMANDS, "T-bad", b"{no json")
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    (letter,) = driver.dead_letters()
+    assert letter.reason is Reason.UNDECODABLE
+    assert (letter.source_topic, letter.source_partition, letter.source_offset) == ("ticket.commands", 0, 0)
+    assert letter.key == "T-bad"
+    assert driver.state(TICKET) is not None
+
+
+def test_an_event_that_breaks_its_contract_is_set_aside_with_the_field_named(driver: TopologyDriver[Counted]) -> None:
+    good = b'{"specversion":"1.0","id":"1","source":"/t","type":"aftercare.command.add_customer_message.v1",'
+    bad = b'"time":"2026-01-01T00:00:00Z","dataschema":"x","tenant":"a","data":{"ticket_id":"T-1","message_id":7}}'
+    driver.send_bytes(TICKET_COMMANDS, TICKET, good + bad)
+    (letter,) = driver.dead_letters()
+    assert "message_id" in letter.message
+
+
+def test_an_event_of_a_type_nobody_handles_is_skipped(driver: TopologyDriver[Counted]) -> None:
+    body = b'{"specversion":"1.0","id":"1","source":"/t","type":"aftercare.command.from_the_future.v9",'
+    driver.send_bytes(
+        TICKET_COMMANDS, TICKET, body + b'"time":"2026-01-01T00:00:00Z","dataschema":"x","tenant":"a","data":{}}'
+    )
+    assert driver.dead_letters() == []
+
+
+def test_a_handler_that_raises_parks_the_key_until_its_dead_letters_are_redriven(
+    driver: TopologyDriver[Counted],
+) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "later"))
+    driver.crash()
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "latest"))
+    letters = driver.dead_letters()
+    assert [letter.reason for letter in letters] == [Reason.UNDECIDABLE, Reason.PARKED, Reason.PARKED]
+    assert "ValueError" in letters[0].stack
+    assert driver.state(TICKET) is None
+    assert driver.parked() == {TICKET: 3}
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
+    for letter in letters[1:]:
+        driver.send_bytes(TICKET_COMMANDS, TICKET, letter.body.encode(), redriven=True)
+    assert driver.parked() == {}
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "after"))
+    assert driver.state(TICKET) == Counted(3, "after", "acme")
+
+
+def test_an_output_too_large_is_set_aside_and_changes_nothing(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, HUGE))
+    (letter,) = driver.dead_letters()
+    assert letter.reason is Reason.OUTPUT_TOO_LARGE
+    assert driver.read(TICKET_EVENTS) == []
+    assert driver.state(TICKET) is None
+
+
+def test_a_timer_that_raises_is_set_aside_waits_and_fires_after_redrive(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON_TIMER))
+    driver.send(TICKET_COMMANDS, "T-2", message("T-2"))
+    driver.advance(1_000)
+    (letter,) = driver.dead_letters()
+    assert letter.reason is Reason.TIMER_RAISED
+    assert [event.key for event in driver.read(TICKET_FEEDBACK)] == ["T-2"]
+    assert driver.timers(TICKET) != {}
+    driver.crash()
+    driver.advance(1_000)
+    assert driver.dead_letters() == []
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
+    driver.advance(1)
+    assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
+
+
+def test_a_parked_key_holds_its_timers_back(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
+    driver.advance(1_000)
+    assert driver.read(TICKET_FEEDBACK) == []
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
+    driver.advance(1)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:1"]
+
+
+def test_too_many_dead_letters_in_a_row_stop_the_processor(driver: TopologyDriver[Counted]) -> None:
+    limit = driver.topology.dead_letters_in_a_row
+    for number in range(limit):
+        driver.send_bytes(TICKET_COMMANDS, f"T-{number}", b"garbage")
+    with pytest.raises(TooManyDeadLettersError):
+        driver.send_bytes(TICKET_COMMANDS, "T-last", b"garbage")
+
+
+def test_a_topic_that_the_topology_does_not_read_is_refused(driver: TopologyDriver[Counted]) -> None:
+    with pytest.raises(ValueError, match=r"intake\.requests"):
+        driver.send(INTAKE_REQUESTS, TICKET, message(TICKET))
+
+
+def test_the_same_input_gives_the_same_bytes(driver: TopologyDriver[Counted]) -> None:
+    twin = TopologyDriver(counting_topology())
+    for one in (driver, twin):
+        one.send(TICKET_COMMANDS, TICKET, message(TICKET))
+        one.advance(100)
+    assert driver.read_bytes(TICKET_EVENTS) == twin.read_bytes(TICKET_EVENTS)
+    assert driver.read_bytes(TICKET_FEEDBACK) == twin.read_bytes(TICKET_FEEDBACK)
+
+
+def test_the_contract_is_the_struct_that_handlers_get() -> None:
+    assert isinstance(message(TICKET), AddCustomerMessage)
