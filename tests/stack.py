@@ -6,7 +6,6 @@ their own.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,24 @@ from deploy.local.folders import STACKS
 from deploy.local.kafka import Kafka
 from deploy.local.mail import Mail
 from deploy.local.redis import Redis
+from deploy.local.register import Register, claim
+
+FOLDER = STACKS / f"tests-{os.getpid()}"
 
 
 @pytest.fixture(scope="session")
-def stack_folder() -> Path:
-    """Return this run's folder for servers' data and logs; runs beside each other have one each."""
-    return STACKS / f"tests-{os.getpid()}"
+def stack_register() -> Register:
+    """Return this run's list of servers, after sweeping up what crashed runs have left.
+
+    The run's folder stays behind with its logs, until the next run sweeps it up.
+    """
+    return claim(FOLDER, detached=False)
 
 
 @pytest.fixture(scope="session")
-def local_kafka(stack_folder: Path) -> Iterator[str]:
+def local_kafka(stack_register: Register) -> Iterator[str]:
     """Yield the bootstrap address of a real single-node Kafka."""
-    kafka = Kafka(stack_folder / "kafka")
+    kafka = Kafka(FOLDER / "kafka", started=stack_register.add)
     try:
         kafka.start()
         kafka.wait_ready()
@@ -35,9 +40,9 @@ def local_kafka(stack_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def local_redis(stack_folder: Path) -> Iterator[str]:
+def local_redis(stack_register: Register) -> Iterator[str]:
     """Yield the URL of a real Redis."""
-    redis = Redis(stack_folder / "redis")
+    redis = Redis(FOLDER / "redis", started=stack_register.add)
     try:
         redis.start()
         redis.wait_ready()
@@ -47,9 +52,9 @@ def local_redis(stack_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def local_mail(stack_folder: Path) -> Iterator[Mail]:
+def local_mail(stack_register: Register) -> Iterator[Mail]:
     """Yield a real mail server (`smtp_port`, `imap_port` on 127.0.0.1)."""
-    mail = Mail(stack_folder / "mail")
+    mail = Mail(FOLDER / "mail", started=stack_register.add)
     try:
         mail.start()
         mail.wait_ready()
@@ -59,9 +64,9 @@ def local_mail(stack_folder: Path) -> Iterator[Mail]:
 
 
 @pytest.fixture
-def kafka_cluster(stack_folder: Path) -> Iterator[Kafka]:
+def kafka_cluster(stack_register: Register) -> Iterator[Kafka]:
     """Yield a real Kafka of three nodes that the test may stop, kill and start again (numbers 1 to 3)."""
-    kafka = Kafka(stack_folder / "cluster", nodes=3, heap_megabytes=320)
+    kafka = Kafka(FOLDER / "cluster", nodes=3, heap_megabytes=320, started=stack_register.add)
     try:
         kafka.start()
         kafka.wait_ready()

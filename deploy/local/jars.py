@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.local import java
 from deploy.local.errors import StackError
-from deploy.local.folders import CACHE
+from deploy.local.folders import CACHE, emptied
 
 POM = Path(__file__).with_name("pom.xml")
 DIGESTS = Path(__file__).with_name("jars.sha256")
@@ -41,10 +41,16 @@ def differences(folder: Path) -> list[str]:
     ]
 
 
-def write_digests(folder: Path) -> None:
-    """Write `jars.sha256` anew from `folder`: part of changing a version in the pom, never of a run."""
-    lines = [f"{_digest(path)}  {path.name}\n" for path in sorted(folder.glob("*.jar"))]
-    DIGESTS.write_text("".join(lines))
+def pin() -> None:
+    """Write `jars.sha256` anew from what the pom brings now: part of changing a version in it, never of a run.
+
+    Raises:
+        StackError: the jars could not be fetched.
+    """
+    arriving = emptied(CACHE / "jars" / "pinning")
+    fetch(arriving)
+    DIGESTS.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in sorted(arriving.glob("*.jar"))))
+    shutil.rmtree(arriving)
 
 
 def fetch(folder: Path) -> None:

@@ -69,18 +69,14 @@ def settings(nodes: int) -> dict[str, str]:
 
 @dataclass
 class Node:
-    """One broker and controller: its ports, its folder and, while it runs, its process."""
+    """One broker and controller: its ports, its folder and, once started, its process."""
 
     number: int
+    name: str
     port: int
     controller_port: int
     folder: Path
     running: Running | None = field(default=None, compare=False)
-
-    @property
-    def name(self) -> str:
-        """Return the name of the process."""
-        return f"kafka-{self.number}"
 
     @property
     def log(self) -> Path:
@@ -120,6 +116,7 @@ class Kafka:
         self.nodes = {
             number: Node(
                 number,
+                "kafka" if nodes == 1 else f"kafka-{number}",
                 ports.configured_or_free(port if number == 1 else None),
                 ports.free_port(),
                 folder / f"node-{number}",

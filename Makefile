@@ -1,0 +1,110 @@
+# The front door. `make` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .cache/stamps
+# In the venv itself, so that removing one removes the other.
+LOCKED := $(VENV)/.locked
+NEED := deploy/local/need.sh
+SEEDS ?= 200
+ARGS ?=
+
+# The first Python of version 3.11 or newer.
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$each" && break; done)
+# What of the code is there; mypy refuses paths that are not.
+TYPED = $(wildcard conftest.py schemas services deploy tests benchmarks)
+
+.PHONY: help setup demo test up down status check check-lint check-types check-imports check-contracts \
+	bench chaos simulate lock jars-lock format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMPS)/jars $(STAMPS)/redis ## everything the rest needs: .venv from the lock, jars, Redis; quick when done
+
+demo: setup ## the whole loop on this machine: five services, real channels, tickets closing live
+	@$(BIN)/python -m deploy.local.demo $(ARGS)
+
+test: setup ## every test, real Kafka and Redis included; ARGS="-k router" picks some
+	@$(BIN)/python -m pytest $(ARGS)
+
+up: setup ## start the stack and leave it running
+	@$(BIN)/python -m deploy.local up $(ARGS)
+
+down: ## stop the stack that `up` left running
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local down $(ARGS); fi
+
+status: ## what of the stack is running, and where
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local status $(ARGS); fi
+
+check: check-lint check-types check-imports check-contracts ## lint, format, types, boundaries, generated contracts
+
+check-lint: $(LOCKED)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+check-types: $(LOCKED)
+	@$(BIN)/mypy $(TYPED)
+
+check-imports: $(LOCKED)
+	@$(BIN)/lint-imports
+
+check-contracts: $(LOCKED)
+	@$(BIN)/python -m schemas check
+
+bench: setup ## measure, ours and peers' side by side
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup ## kill, pause and wake processes, in long form
+	@AFTERCARE_CHAOS=long $(BIN)/python -m pytest tests/chaos --timeout=1800 $(ARGS)
+
+simulate: setup ## simulated runs, one a seed: make simulate SEEDS=10000
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+format: $(LOCKED) ## format the code and mend what lint can mend
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+lock: $(LOCKED) ## write the locks anew from pyproject.toml (LOCK_ARGS=--upgrade for the newest)
+	@$(COMPILE) pyproject.toml --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --group pyproject.toml:java --output-file requirements-java.lock
+
+# Universal and without the name of any index: plain pip installs it anywhere with --require-hashes.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(LOCK_ARGS)
+
+jars-lock: $(LOCKED) ## write deploy/local/jars.sha256 anew after a change of its pom.xml
+	@$(BIN)/python -m deploy.local jars --write-digests
+
+clean: down ## remove what runs have made; the .venv and .cache stay
+	@rm -rf build dist .ruff_cache .import_linter_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# Each stamp is older than what it depends on only when there is something to do, so a second `make setup` asks nobody.
+$(LOCKED): requirements-dev.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "missing: Python 3.11 or newer" >&2; exit 1; fi
+	@$(NEED) "$$($(PYTHON) -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" \
+		$(PYTHON) -c 'import ensurepip, venv'
+	@if [ ! -x $(BIN)/python ]; then echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); fi
+	@echo "installing the locked Python packages"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/java: $(LOCKED) requirements-java.lock
+	@$(BIN)/python -m deploy.local java >/dev/null 2>&1 || { echo "installing a Java run-time from the Python index"; \
+		$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-java.lock; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/jars: $(STAMPS)/java deploy/local/pom.xml deploy/local/jars.sha256
+	@$(NEED) maven mvn --version
+	@$(BIN)/python -m deploy.local jars
+	@touch $@
+
+$(STAMPS)/redis:
+	@$(NEED) redis-server redis-server --version
+	@mkdir -p $(STAMPS) && touch $@
