@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeV
 import msgspec
 from pydantic import Field, create_model
 
-from schemas import personal, topics
+from schemas import topics
 from schemas.contract import Contract, Instant, Part, contract_of
-from schemas.personal import Scope
+from schemas.personal import Scope, installation, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,10 +142,8 @@ def encode(
     Raises:
         TypeError: `data` is something else.
     """
-    if personal.is_installed():
-        data = personal.seal(
-            cast("Contract", _written(data)) if _is_model(data) else data, Scope(tenant, subject or "")
-        )
+    if installation.codec is not None:
+        data = seal(_struct(data), Scope(tenant, subject or ""))
     return _encode(
         _Outgoing(
             specversion="1.0",
@@ -186,10 +184,10 @@ def decode_data(type_name: str, raw: msgspec.Raw, scope: Scope | None = None) ->
         data = _decoders[type_name](raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _invalid(error, "$.data") from None
-    if personal.is_installed():
+    if installation.codec is not None:
         if scope is None:
             raise TypeError("a personal codec is installed: decode_data needs the scope")
-        return personal.unseal(data, scope)
+        return unseal(data, scope)
     return data
 
 
@@ -210,8 +208,8 @@ def envelope_of(contract: type[Payload]) -> type[Envelope[Payload]]:
     )
 
 
-def _is_model(data: Contract) -> bool:
-    return not isinstance(data, msgspec.Struct)
+def _struct(data: Contract) -> Contract:
+    return data if isinstance(data, msgspec.Struct) else data.to_struct()
 
 
 def _invalid(error: Exception, root: str) -> InvalidEvent:

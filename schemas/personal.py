@@ -74,32 +74,35 @@ class PersonalCodec(Protocol):
         ...
 
 
-class _Installed:
-    """Holds the process's codec; None is the identity and costs one attribute look-up an event."""
+class _Installation:
+    """The process's codec. None is the identity, so the hot path pays one attribute look-up."""
 
     codec: PersonalCodec | None = None
 
 
+installation: Final = _Installation()
+
+
 def install(codec: PersonalCodec | None) -> None:
     """Make every later encode and decode of this process use `codec`; None goes back to the identity."""
-    _Installed.codec = codec
+    installation.codec = codec
+
+
+def is_installed() -> bool:
+    """Whether a codec other than the identity is in use, so that reading needs a scope."""
+    return installation.codec is not None
 
 
 def seal(value: Value, scope: Scope) -> Value:
     """`value` (a struct derived from a contract) with its marked texts in wire form; itself without a codec."""
-    codec = _Installed.codec
+    codec = installation.codec
     return value if codec is None else _apply(value, lambda text: codec.seal(text, scope))
 
 
 def unseal(value: Value, scope: Scope) -> Value:
     """`value` (a struct just decoded) with its marked texts open; itself without a codec."""
-    codec = _Installed.codec
+    codec = installation.codec
     return value if codec is None else _apply(value, lambda text: codec.open(text, scope))
-
-
-def is_installed() -> bool:
-    """Whether a codec other than the identity is in use."""
-    return _Installed.codec is not None
 
 
 def personal_fields(model: type[BaseModel]) -> tuple[str, ...]:
