@@ -37,13 +37,17 @@ DIRECTORY_COMMAND = ["-m", "services", "directory", "load"]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all services of a stack share: where the servers are, and the stack's secret and sizes."""
+    """What all services of a stack share: where the servers are, the stack's secrets and its sizes.
+
+    `secret` signs tokens and links; `extra` are further environment variables, by their whole names.
+    """
 
     kafka_bootstrap: str
     redis_url: str
     smtp_port: int
     imap_port: int
     secret: str
+    mailbox_password: str
     partitions: int
     replication: int
     log_level: str = "INFO"
@@ -65,7 +69,7 @@ class Surroundings:
             "IMAP_HOST": ports.HOST,
             "IMAP_PORT": str(self.imap_port),
             "IMAP_USER": MAILBOX,
-            "IMAP_PASSWORD": self.secret,
+            "IMAP_PASSWORD": self.mailbox_password,
             "MAIL_FROM": MAILBOX,
             "PARTITIONS": str(self.partitions),
             "REPLICATION": str(self.replication),

@@ -68,6 +68,7 @@ class Stack:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.secret = secrets.token_urlsafe(32)
+        self.mailbox_password = secrets.token_urlsafe(16)
         fixed, tied = plan.fixed_ports, not plan.detached
         self.kafka = Kafka(
             plan.folder / "kafka",
@@ -176,6 +177,7 @@ class Stack:
             smtp_port=self.mail.smtp_port,
             imap_port=self.mail.imap_port,
             secret=self.secret,
+            mailbox_password=self.mailbox_password,
             partitions=self.plan.partitions,
             replication=min(self.plan.kafka_nodes, 3),
             log_level=self.plan.log_level,
