@@ -1,4 +1,4 @@
-"""Deliveries on their way: `notifier.outbox`, `notifier.results` (key: delivery id), `ticket.notifications` (ticket id)."""
+"""Deliveries on their way: `notifier.outbox` and `notifier.results` (key: delivery id), `ticket.notifications`."""
 
 from __future__ import annotations
 

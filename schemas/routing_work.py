@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.contract import Contract, Instant
-from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, Tier, TicketId
+from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, TicketId, Tier
 
 
 class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from schemas.contract import Contract, Instant
-from schemas.vocabulary import Category, Channel, Count, Language, Level, Name, Priority, Sequence, Status, Tier, TicketId
+from schemas.vocabulary import (
+    Category,
+    Channel,
+    Count,
+    Language,
+    Level,
+    Name,
+    Priority,
+    Sequence,
+    Status,
+    TicketId,
+    Tier,
+)
 
 
 class TicketSnapshot(Contract, type_name="aftercare.ticket.snapshot.v1"):

@@ -19,9 +19,7 @@ MESSAGE_CHARACTERS: Final = 1_000
 BODY_CHARACTERS: Final = 2_000
 
 
-def letter(
-    topology: Topology[Any], record: Record, key: str, reason: Reason, error: Exception | None
-) -> DeadLettered:
+def letter(topology: Topology[Any], record: Record, key: str, reason: Reason, error: Exception | None) -> DeadLettered:
     """Return the dead letter of a record or timer; texts are cut to bounded lengths."""
     body = record.value or b""
     stack = "".join(traceback.format_exception(error)) if error is not None else ""

@@ -43,7 +43,7 @@ class TopologyDriver(Generic[S]):
         self._engine.partitions[0] = self._engine.new_partition(0)
         self._inputs = 0
 
-    def send(  # noqa: PLR0913 - each is a field of the envelope
+    def send(
         self,
         topic: Topic,
         key: str,
@@ -145,7 +145,7 @@ class TopologyDriver(Generic[S]):
         state.finish_restore()
         self._engine.partitions[0] = state
 
-    def _commit(self, batch: Any) -> None:  # noqa: ANN401 - the engine's own batch, handed straight back
+    def _commit(self, batch: Any) -> None:
         for output in batch.outputs:
             self._log[output.topic].append(output)
         for output in self._engine.changelog(batch):

@@ -46,9 +46,8 @@ class Batch(Generic[S]):
         self.fired: dict[int, list[DueTimer]] = {}
         self.deferred: dict[int, list[DueTimer]] = {}
         self.dead_letters_in_a_row = 0
-        self.records = 0
-        self.dead_letters = 0
-        self.parked_records = 0
+        self.records_by_topic: dict[str, int] = {}
+        self.set_aside: dict[Reason, int] = {}
         self.lateness_seconds: list[float] = []
 
 
@@ -74,7 +73,7 @@ class _Context:
     def position(self) -> str:
         return "/".join(map(str, self._place))
 
-    def get(self, key: str) -> Any:  # noqa: ANN401 - the state type of the topology
+    def get(self, key: str) -> Any:
         entry = self._engine.entry(self._batch, self._state, key)
         return entry.state if entry is not None else None
 
@@ -111,12 +110,13 @@ class Engine(Generic[S]):
             TooManyDeadLettersError: the topology's limit of dead letters in a row is exceeded.
         """
         contexts: dict[int, _Context] = {}
+        by_topic = batch.records_by_topic
         for record in records:
             partition = record.partition
             context = contexts.get(partition)
             if context is None:
                 context = contexts[partition] = _Context(self, batch, self.partitions[partition])
-            batch.records += 1
+            by_topic[record.topic] = by_topic.get(record.topic, 0) + 1
             self._process_one(batch, self.partitions[partition], context, record)
 
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
@@ -140,6 +140,11 @@ class Engine(Generic[S]):
             self._fire_one(batch, state, context, due, entry)
             if len(fired) >= limit:
                 return
+
+    def condemn(self, batch: Batch[S], record: Record, error: Exception) -> None:
+        """Set a record aside whose outputs the broker refuses, though deciding it went well."""
+        key = "" if record.key is None else record.key.decode(errors="replace")
+        self._set_aside(batch, self.partitions[record.partition], record, key, Reason.OUTPUT_TOO_LARGE, error)
 
     def entry(self, batch: Batch[S], state: PartitionState[S], key: str) -> Entry[S] | None:
         """Return what `key` holds as this batch sees it."""
@@ -314,10 +319,9 @@ class Engine(Generic[S]):
         if self.topology.parks and key and not record.redriven:
             parked = batch.parked.setdefault(state.partition, {})
             parked[key] = parked.get(key, state.parked.get(key, 0)) + 1
+        batch.set_aside[reason] = batch.set_aside.get(reason, 0) + 1
         if reason is Reason.PARKED:
-            batch.parked_records += 1
             return
-        batch.dead_letters += 1
         batch.dead_letters_in_a_row += 1
         if batch.dead_letters_in_a_row > self.topology.dead_letters_in_a_row:
             message = f"{self.topology.name}: {batch.dead_letters_in_a_row} dead letters in a row, last: {error!r}"

@@ -39,7 +39,7 @@ class DueTimer(NamedTuple):
     generation: int
 
 
-class UnreadableState(Exception):
+class UnreadableStateError(Exception):
     """A changelog record was written by a version of the state that this code can't read."""
 
 
@@ -59,7 +59,7 @@ class StateCodec(Generic[S]):
         """Return the entry that `value` holds.
 
         Raises:
-            UnreadableState: no upgrade leads from the version that wrote it to this one.
+            UnreadableStateError: no upgrade leads from the version that wrote it to this one.
         """
         try:
             entry: Entry[S] = self._decode(value)
@@ -75,13 +75,13 @@ class StateCodec(Generic[S]):
             upgrade = self._topology.upgrades.get(version)
             if upgrade is None:
                 message = f"{self._topology.name}: state of version {version} has no upgrade to {version + 1}"
-                raise UnreadableState(message)
+                raise UnreadableStateError(message)
             state = upgrade(state)
         try:
             lifted = msgspec.convert(state, self._topology.state_type)
         except msgspec.ValidationError as error:
             message = f"{self._topology.name}: state of version {entry.version} can't be read: {error}"
-            raise UnreadableState(message) from error
+            raise UnreadableStateError(message) from error
         return Entry(self._topology.state_version, entry.timers, lifted)
 
 
@@ -104,7 +104,7 @@ class PartitionState(Generic[S]):
         """Take in one changelog record; the last one of a key wins.
 
         Raises:
-            UnreadableState: the record can't be read by this code.
+            UnreadableStateError: the record can't be read by this code.
         """
         if key.startswith(PARKED):
             self.put_parked(key[len(PARKED) :], 0 if value is None else _decode_count(value))

@@ -56,8 +56,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Emit(msgspec.Struct, frozen=True, gc=False):
-    """One output. Without `id` it gets one made of the topology, the cause and its number; without `occurred_at`, the
-    cause's; both are the same for the same input. `tenant` and `traceparent` default to the cause's.
+    """One output.
+
+    Without `id` it gets one made of the topology, the cause and its number; without `occurred_at`, the cause's; both
+    are the same for the same input. `tenant` defaults to the cause's, `subject` to the cause's or the key.
     """
 
     topic: Topic
@@ -118,10 +120,10 @@ class Context(Protocol):
         """The input's key."""
 
     @property
-    def index(self) -> Any:  # noqa: ANN401 - each topology has an index type of its own
+    def index(self) -> Any:
         """The partition's derived index, None where the topology declares none."""
 
-    def get(self, key: str) -> Any:  # noqa: ANN401 - the state type of the topology
+    def get(self, key: str) -> Any:
         """The state of any key of the partition, None where there is none."""
 
 

@@ -5,17 +5,18 @@ It counts the customer messages of each ticket and says so; it reminds once, `RE
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from schemas.feedback import SurveyExpired
-from schemas.ticket_commands import AddCustomerMessage, CancelTicket, ReopenTicket
+from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.ticket_events import TicketClosed
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK, Topic
 from schemas.vocabulary import Channel, Status
-from services._runtime.topology import NOTHING, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.topology import Context, Decision, Emit, Event, Timer, Topology
 
 REMIND_SECONDS: Final = 60.0
 POISON: Final = "raise, please"
@@ -31,68 +32,66 @@ class Counted(msgspec.Struct, frozen=True):
     tenant: str
 
 
-def on_message(state: Counted | None, event: Event, context: Context) -> Decision[Counted]:
-    """Count one message, state the new count, and set the reminder anew."""
-    data: AddCustomerMessage = event.data
-    if data.body == POISON:
-        raise ValueError(data.body)
-    count = state.messages + 1 if state is not None else 1
-    reason = "x" * 2_000_000 if data.body == HUGE else f"message {count}"
-    closed = TicketClosed.new(
-        ticket_id=event.key,
-        sequence=count,
-        status=Status.CLOSED,
-        cause=event.id,
-        decided_at=context.now,
-        position=context.position,
-        reason=reason,
-    )
-    remind = Timer("remind", event.occurred_at + timedelta(seconds=REMIND_SECONDS), count)
-    return Decision(
-        state=Counted(count, data.body, event.tenant),
-        emits=(Emit(TICKET_EVENTS, event.key, closed, id=f"{event.key}:{count}"),),
-        timers=(remind,),
-        effects=(f"{event.key}:{count}",),
-    )
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The topology over a set of topics: the product's own, or ones that a test made for itself."""
 
+    name: str = "intake.counting"
+    commands: Topic = TICKET_COMMANDS
+    counts: Topic = TICKET_EVENTS
+    reminders: Topic = TICKET_FEEDBACK
+    changelog: Topic = CHANGELOGS["intake", "tickets"]
+    dead_letters: Topic = DEAD_LETTERS["intake"]
+    remind_seconds: float = REMIND_SECONDS
 
-def on_cancel(state: Counted | None, event: Event, context: Context) -> Decision[Counted]:
-    """Forget the ticket with its timers."""
-    del state, event, context
-    return Decision(state=None)
+    def on_message(self, state: Counted | None, event: Event, context: Context) -> Decision[Counted]:
+        """Count one message, state the new count, and set the reminder anew."""
+        data: AddCustomerMessage = event.data
+        if data.body == POISON:
+            raise ValueError(data.body)
+        count = state.messages + 1 if state is not None else 1
+        closed = TicketClosed.new(
+            ticket_id=event.key,
+            sequence=count,
+            status=Status.CLOSED,
+            cause=event.id,
+            decided_at=context.now,
+            position=context.position,
+            reason="x" * 2_000_000 if data.body == HUGE else f"message {count}",
+        )
+        remind = Timer("remind", event.occurred_at + timedelta(seconds=self.remind_seconds), count)
+        return Decision(
+            state=Counted(count, data.body, event.tenant),
+            emits=(Emit(self.counts, event.key, closed, id=f"{event.key}:{count}"),),
+            timers=(remind,),
+            effects=(f"{event.key}:{count}",),
+        )
 
+    def on_cancel(self, state: Counted | None, event: Event, context: Context) -> Decision[Counted]:
+        """Forget the ticket with its timers."""
+        del state, event, context
+        return Decision(state=None)
 
-def on_timer(state: Counted, timer: Timer, context: Context) -> Decision[Counted]:
-    """Remind, once."""
-    if state.last == POISON_TIMER:
-        raise ValueError(state.last)
-    data = SurveyExpired.new(ticket_id=context.key, cycle=1, survey_id=f"remind-{timer.generation}")
-    event_id = f"{context.key}:remind:{timer.generation}"
-    return Decision(emits=(Emit(TICKET_FEEDBACK, context.key, data, id=event_id, tenant=state.tenant),))
+    def on_timer(self, state: Counted, timer: Timer, context: Context) -> Decision[Counted]:
+        """Remind, once."""
+        if state.last == POISON_TIMER:
+            raise ValueError(state.last)
+        data = SurveyExpired.new(ticket_id=context.key, cycle=1, survey_id=f"remind-{timer.generation}")
+        event_id = f"{context.key}:remind:{timer.generation}"
+        return Decision(emits=(Emit(self.reminders, context.key, data, id=event_id, tenant=state.tenant),))
 
-
-def ignore(state: Any, event: Event, context: Context) -> Decision[Any]:  # noqa: ANN401 - any state will do
-    """Know a type and do nothing."""
-    del state, event, context
-    return NOTHING
-
-
-def counting_topology(
-    name: str = "intake.counting",
-    changelog: Topic = CHANGELOGS["intake", "tickets"],
-    inputs: tuple[Topic, ...] = (TICKET_COMMANDS,),
-) -> Topology[Counted]:
-    """Return the topology."""
-    return Topology(
-        name=name,
-        service="intake",
-        inputs=inputs,
-        changelog=changelog,
-        dead_letters=DEAD_LETTERS["intake"],
-        handlers={AddCustomerMessage: on_message, CancelTicket: on_cancel, ReopenTicket: ignore},
-        state_type=Counted,
-        on_timer=on_timer,
-    )
+    def topology(self) -> Topology[Counted]:
+        """Return the topology."""
+        return Topology(
+            name=self.name,
+            service="intake",
+            inputs=(self.commands,),
+            changelog=self.changelog,
+            dead_letters=self.dead_letters,
+            handlers={AddCustomerMessage: self.on_message, CancelTicket: self.on_cancel},
+            state_type=Counted,
+            on_timer=self.on_timer,
+        )
 
 
 def message(ticket_id: str, body: str = "still broken", message_id: str = "m") -> AddCustomerMessage:

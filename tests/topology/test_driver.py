@@ -7,20 +7,20 @@ from datetime import timedelta
 import pytest
 
 from schemas.dead_letters import Reason
-from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.parts import Actor
+from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK
 from schemas.vocabulary import ActorKind
 from services._runtime.driver import START, TopologyDriver
 from services._runtime.engine import TooManyDeadLettersError
-from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, counting_topology, message
+from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
 TICKET = "T-1"
 
 
 @pytest.fixture
 def driver() -> TopologyDriver[Counted]:
-    return TopologyDriver(counting_topology())
+    return TopologyDriver(Counting().topology())
 
 
 def cancel() -> CancelTicket:
@@ -186,7 +186,7 @@ def test_a_topic_that_the_topology_does_not_read_is_refused(driver: TopologyDriv
 
 
 def test_the_same_input_gives_the_same_bytes(driver: TopologyDriver[Counted]) -> None:
-    twin = TopologyDriver(counting_topology())
+    twin = TopologyDriver(Counting().topology())
     for one in (driver, twin):
         one.send(TICKET_COMMANDS, TICKET, message(TICKET))
         one.advance(100)

@@ -1,0 +1,68 @@
+"""Ends the open transactions of writers that died, so that their successor need not wait for the broker's time-out.
+
+Each commit leaves the writer's transactional id in the metadata of the committed offsets. The new owner of a partition
+reads it there, checks that this writer is no longer a member of the group, and initialises its id: the broker aborts
+what it left open. This only saves time; nothing is wrong if it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS, producer_config
+from services._runtime.logs import get_logger
+from services._runtime.settings import RuntimeSettings
+
+log = get_logger(__name__)
+FENCE_SECONDS: Final = 5.0
+
+
+def last_writers(admin: AdminClient, group: str, partitions: Iterable[TopicPartition]) -> set[str]:
+    """Return the transactional ids that committed these partitions last, open transactions included.
+
+    Raises:
+        KafkaException: the group's coordinator did not answer.
+    """
+    request = ConsumerGroupTopicPartitions(group, [TopicPartition(each.topic, each.partition) for each in partitions])
+    futures = admin.list_consumer_group_offsets([request], require_stable=False, request_timeout=REQUEST_SECONDS)
+    answer = futures[group].result(timeout=REQUEST_SECONDS)
+    return {each.metadata for each in answer.topic_partitions if each.metadata}
+
+
+def living_members(admin: AdminClient, group: str) -> set[str]:
+    """Return the client ids (which are transactional ids) of the group's members.
+
+    Raises:
+        KafkaException: the group's coordinator did not answer.
+    """
+    futures = admin.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+    return {member.client_id for member in futures[group].result(timeout=REQUEST_SECONDS).members}
+
+
+def fence(settings: RuntimeSettings, writer: str) -> None:
+    """Initialise a dead writer's id; that it is fenced already is success."""
+    producer = Producer(producer_config(settings, writer), logger=CLIENT_LOG)
+    try:
+        producer.init_transactions(FENCE_SECONDS)
+        log.info("writer_fenced", writer=writer)
+    except KafkaException as error:
+        log.warning("writer_not_fenced", writer=writer, error=str(error))
+    finally:
+        producer.close(0)
+
+
+def fence_dead_writers(
+    settings: RuntimeSettings, admin: AdminClient, group: str, own: str, partitions: Iterable[TopicPartition]
+) -> None:
+    """Fence every last writer of `partitions` that is not a member of the group any more; failures only cost time."""
+    try:
+        writers = last_writers(admin, group, partitions) - {own}
+        if writers:
+            for writer in sorted(writers - living_members(admin, group)):
+                fence(settings, writer)
+    except (KafkaException, TimeoutError) as error:
+        log.warning("dead_writers_not_looked_up", error=str(error))

@@ -1,0 +1,367 @@
+"""One membership in the consumer group, from joining to leaving or to the loss of the writer.
+
+A session owns the clients and everything that is only true while they live: the assignment, the group's generation,
+how far each input was read. What outlives it are partition states, which hold nothing that was not committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from services._runtime.clock import Clock
+from services._runtime.engine import Batch, Engine
+from services._runtime.fencing import fence_dead_writers
+from services._runtime.kafka import (
+    CLIENT_LOG,
+    REQUEST_SECONDS,
+    TRANSACTION_TIMEOUT_MS,
+    admin_config,
+    consumer_config,
+    producer_config,
+    transactional_id,
+)
+from services._runtime.logs import get_logger
+from services._runtime.measure import Meter
+from services._runtime.records import Record
+from services._runtime.restore import Restorer, end_offsets
+from services._runtime.settings import RuntimeSettings
+from services._runtime.state import PartitionState
+from services._runtime.timer_gate import TimerGate
+from services._runtime.topology import Topology
+from services._runtime.transaction import TransactionAborted, Writer, WriterLost
+
+log = get_logger(__name__)
+S = TypeVar("S")
+
+BATCH_RECORDS_MAX: Final = 4_000
+GATHER_SECONDS: Final = 0.008
+IDLE_SECONDS: Final = 0.1
+RESTORE_STEP_SECONDS: Final = 0.05
+TIMERS_PER_BATCH: Final = 5_000
+ATTEMPTS_MAX: Final = 3
+SEEK_ATTEMPTS: Final = 100
+SEEK_WAIT_SECONDS: Final = 0.05
+REDRIVE_HEADER: Final = "aftercare-redrive"
+
+Place = tuple[str, int]
+
+
+class Session(Generic[S]):
+    """One life of consumer, producer and admin client. Everything runs on the processor's thread."""
+
+    def __init__(
+        self, topology: Topology[S], settings: RuntimeSettings, clock: Clock, kept: dict[int, PartitionState[S]]
+    ) -> None:
+        self._topology = topology
+        self._settings = settings
+        self._clock = clock
+        self._kept = kept
+        self._writer_id = transactional_id(topology.name, settings)
+        self._topics = tuple(topic.name for topic in topology.inputs)
+        self._engine = Engine(topology)
+        self._admin = AdminClient(admin_config(settings, self._writer_id), logger=CLIENT_LOG)
+        self._consumer = Consumer(consumer_config(settings, topology.name, self._writer_id), logger=CLIENT_LOG)
+        self._writer = Writer(producer_config(settings, self._writer_id), clock)
+        self._restorer: Restorer[S] = Restorer(settings, self._writer_id, topology.changelog.name)
+        self._gate = TimerGate(self._admin, self._topics)
+        self._group_metadata: Any = None
+        self._joined = False
+        self._wanted: frozenset[int] | None = None
+        self._committed: dict[Place, int] = {}
+        self._read_to: dict[Place, int] = {}
+        self._restore_began_seconds = 0.0
+        self._meter = Meter(topology)
+        self.committed_anything = False
+
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has given its partitions out and all of ours are restored."""
+        return self._joined and self._wanted is None and not self._restorer.pending
+
+    @property
+    def status(self) -> str:
+        """One line for people."""
+        if not self._joined:
+            return "joining the group"
+        if not self.ready:
+            return f"restoring {sorted(self._restorer.pending or self._wanted or ())}"
+        return f"running {sorted(self._engine.partitions)}"
+
+    def start(self) -> None:
+        """Fence an earlier process of this slot, then join the group.
+
+        Raises:
+            WriterLost: the broker can't be reached.
+        """
+        self._writer.start()
+        self._consumer.subscribe(
+            list(self._topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def close(self) -> dict[int, PartitionState[S]]:
+        """Leave the group and return the states worth keeping, by partition."""
+        self._consumer.close()
+        self._restorer.close()
+        self._writer.close()
+        kept = self._kept | self._engine.partitions
+        self._kept = {}
+        return kept
+
+    # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def step(self) -> Sequence[Any]:
+        """Go once round: poll, restore, decide, commit. Return the effects of what was committed.
+
+        Raises:
+            WriterLost: the session is over; memory is not to be trusted beyond committed states.
+            KafkaException: the clients failed for good.
+        """
+        if self._wanted is not None:
+            self._begin_restore(self._wanted)
+        records = self._records(self._poll())
+        if self._restorer.pending:
+            self._activate(self._restorer.step(RESTORE_STEP_SECONDS))
+        return self._run_batch(records)
+
+    def _poll(self) -> list[Any]:
+        first = self._consumer.consume(1, self._wait_seconds())
+        if not first:
+            return first
+        # Gathering a moment makes fewer, fuller transactions, and each is answered sooner for it.
+        gather_seconds = 0.0 if first[0].error() is not None else GATHER_SECONDS
+        return [*first, *self._consumer.consume(BATCH_RECORDS_MAX - 1, gather_seconds)]
+
+    def _wait_seconds(self) -> float:
+        if self._restorer.pending:
+            return 0.0
+        if self._gate.is_asking:
+            return 0.005
+        now = self._clock.now()
+        dues = (state.next_due_at() for state in self._engine.partitions.values())
+        soonest = min((due for due in dues if due is not None), default=None)
+        if soonest is None:
+            return IDLE_SECONDS
+        return min(IDLE_SECONDS, max(0.005, (soonest - now).total_seconds()))
+
+    def _records(self, messages: Iterable[Any]) -> list[Record]:
+        """Turn what was polled into records of active partitions, and note how far each input was read."""
+        partitions = self._engine.partitions
+        read_to = self._read_to
+        records: list[Record] = []
+        for message in messages:
+            partition = message.partition()
+            error = message.error()
+            if error is not None:
+                self._note_error(message, error)
+                continue
+            state = partitions.get(partition)
+            if state is None:
+                continue
+            topic, offset = message.topic(), message.offset()
+            read_to[topic, partition] = offset + 1
+            redriven = bool(state.parked) and _is_redriven(message)
+            records.append(Record(topic, partition, offset, message.key(), message.value(), redriven))
+        return records
+
+    def _note_error(self, message: Any, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+            if message.partition() in self._engine.partitions:
+                place = (message.topic(), message.partition())
+                self._read_to[place] = max(self._read_to.get(place, 0), message.offset())
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            log.warning("poll_error", processor=self._topology.name, error=str(error))
+
+    # ── deciding and committing ─────────────────────────────────────────────────────────────────────────────────
+
+    def _run_batch(self, records: list[Record]) -> Sequence[Any]:
+        """Decide and commit `records` and what is due; on an abort decide the same again, from memory."""
+        may_fire = self._timers_that_may_fire()
+        if not records and not may_fire:
+            return ()
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            batch = self._engine.begin(self._clock.now())
+            try:
+                self._engine.process(batch, records)
+                for partition, until in may_fire.items():
+                    self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
+                if records or batch.overlay or batch.outputs:
+                    self._commit(batch, records, set(may_fire))
+                else:
+                    self._engine.commit(batch)
+            except TransactionAborted as aborted:
+                self._engine.abort(batch)
+                self._meter.aborted(aborted.kind)
+                log.warning("transaction_aborted", processor=self._topology.name, error=str(aborted), attempt=attempt)
+                if aborted.record_fault:
+                    return self._run_without_culprit(records, aborted)
+            except BaseException:
+                self._engine.abort(batch)
+                raise
+            else:
+                return batch.effects
+        raise WriterLost(f"aborted {ATTEMPTS_MAX} times in a row")
+
+    def _run_without_culprit(self, records: list[Record], aborted: TransactionAborted) -> Sequence[Any]:
+        """Halve a batch that the broker refuses until the record to blame stands alone, and set that one aside."""
+        if len(records) > 1:
+            half = len(records) // 2
+            return [*self._run_batch(records[:half]), *self._run_batch(records[half:])]
+        if not records:
+            raise WriterLost(f"the broker refuses what a timer wrote: {aborted}")
+        batch = self._engine.begin(self._clock.now())
+        self._engine.condemn(batch, records[0], aborted)
+        try:
+            self._commit(batch, records, set())
+        except BaseException:
+            self._engine.abort(batch)
+            raise
+        return ()
+
+    def _commit(self, batch: Batch[S], records: Sequence[Record], fired: set[int]) -> None:
+        began_seconds = self._clock.monotonic_seconds()
+        offsets = self._offsets(records, fired)
+        changelog = list(self._engine.changelog(batch))
+        ends = self._writer.commit(batch.outputs, changelog, offsets, self._group_metadata)
+        self._engine.commit(batch)
+        for partition, position in ends.items():
+            self._engine.partitions[partition].changelog_position = position
+        for place in offsets:
+            self._committed[place.topic, place.partition] = place.offset
+        self.committed_anything = True
+        self._meter.committed(batch, self._clock.monotonic_seconds() - began_seconds, self._engine.partitions.values())
+
+    def _offsets(self, records: Sequence[Record], fired: set[int]) -> list[TopicPartition]:
+        """The input offsets of a batch, at least one for each partition it touches.
+
+        Offsets carry the group's generation to the coordinator: a batch without any, of timers alone, could be
+        committed by a process whose partitions have moved on.
+        """
+        ends: dict[Place, int] = {}
+        for record in records:
+            ends[record.topic, record.partition] = record.offset + 1
+        for partition in fired:
+            place = (self._topics[0], partition)
+            ends.setdefault(place, self._committed[place])
+        return [
+            TopicPartition(topic, partition, offset, metadata=self._writer_id)
+            for (topic, partition), offset in ends.items()
+        ]
+
+    def _timers_that_may_fire(self) -> dict[int, datetime]:
+        """Up to when each partition with due timers may fire them; asks the brokers where that is not known yet."""
+        now = self._clock.now()
+        self._gate.collect()
+        may_fire: dict[int, datetime] = {}
+        ask: list[int] = []
+        for partition, state in self._engine.partitions.items():
+            due_at = state.next_due_at()
+            if due_at is None or due_at > now:
+                continue
+            if self._gate.is_waiting(partition, self._read_to):
+                continue
+            until = self._gate.open_until(partition, self._read_to)
+            if until is not None and due_at <= until:
+                may_fire[partition] = until
+            else:
+                ask.append(partition)
+        if ask:
+            self._gate.ask(ask, now)
+        return may_fire
+
+    # ── assignment and restore ──────────────────────────────────────────────────────────────────────────────────
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Take note only: restoring happens outside the callback. Nothing is fetched until it is done."""
+        for each in partitions:
+            each.offset = OFFSET_BEGINNING
+        consumer.assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+        self._group_metadata = consumer.consumer_group_metadata()
+        self._wanted = frozenset(each.partition for each in partitions)
+        self._joined = True
+        self._meter.assigned(len(self._wanted))
+        log.info("partitions_assigned", processor=self._topology.name, partitions=sorted(self._wanted))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Keep the states: they hold committed values only, and most partitions come back at once."""
+        del partitions
+        self._kept |= self._engine.partitions
+        self._engine.partitions.clear()
+        self._restorer.forget(self._restorer.pending)
+        self._gate.forget()
+        self._read_to.clear()
+        self._committed.clear()
+        self._wanted = None
+        self._joined = False
+        consumer.unassign()
+
+    def _begin_restore(self, wanted: frozenset[int]) -> None:
+        self._restore_began_seconds = self._clock.monotonic_seconds()
+        self._wanted = None
+        states = [self._kept.pop(each, None) or self._engine.new_partition(each) for each in sorted(wanted)]
+        if states:
+            places = [TopicPartition(topic, each) for topic in self._topics for each in sorted(wanted)]
+            fence_dead_writers(self._settings, self._admin, self._topology.name, self._writer_id, places)
+            self._committed = self._stable_offsets(places)
+            self._restorer.begin(self._admin, states)
+
+    def _stable_offsets(self, places: list[TopicPartition]) -> dict[Place, int]:
+        """The committed offsets once no open transaction could still change them; where there are none, the start."""
+        deadline = self._clock.monotonic_seconds() + 2 * TRANSACTION_TIMEOUT_MS / 1000
+        while True:
+            try:
+                answer = self._consumer.committed(places, timeout=REQUEST_SECONDS)
+                break
+            except KafkaException as error:
+                unstable = error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT or error.args[0].retriable()
+                if not unstable or self._clock.monotonic_seconds() > deadline:
+                    raise
+        failed = next((each.error for each in answer if each.error is not None), None)
+        if failed is not None:
+            raise KafkaException(failed)
+        offsets = {(each.topic, each.partition): each.offset for each in answer if each.offset >= 0}
+        fresh = [each for each in places if (each.topic, each.partition) not in offsets]
+        return offsets | end_offsets(self._admin, fresh, earliest=True)
+
+    def _activate(self, states: Sequence[PartitionState[S]]) -> None:
+        """Let restored partitions run: from their committed offsets."""
+        for state in states:
+            self._engine.partitions[state.partition] = state
+            for topic in self._topics:
+                place = TopicPartition(topic, state.partition, self._committed[topic, state.partition])
+                self._read_to[topic, state.partition] = place.offset
+                self._seek(place)
+                self._consumer.resume([place])
+        if states and not self._restorer.pending:
+            seconds = self._clock.monotonic_seconds() - self._restore_began_seconds
+            self._meter.restored(self._restorer.taken(), seconds)
+            log.info("state_restored", processor=self._topology.name, seconds=round(seconds, 3))
+
+    def _seek(self, place: TopicPartition) -> None:
+        """Seek as soon as the client has taken the assignment in; right after it, it says that it has not."""
+        for _ in range(SEEK_ATTEMPTS):
+            try:
+                self._consumer.seek(place)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
+                    raise
+                # Not a poll: that might hand out a record of another partition, which would be lost.
+                time.sleep(SEEK_WAIT_SECONDS)
+            else:
+                return
+        raise WriterLost(f"{place.topic}/{place.partition} can't be positioned")
+
+
+def _is_redriven(message: Any) -> bool:
+    return any(name == REDRIVE_HEADER for name, _ in message.headers() or ())

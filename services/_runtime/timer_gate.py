@@ -1,0 +1,82 @@
+"""Holds due timers back until their partition has read what had arrived when they came due.
+
+A timer asks "has nothing happened by now?". Only a partition that has read its inputs up to the end that was seen
+*after* the timer came due can answer. So lag delays a verdict and never falsifies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from services._runtime.kafka import REQUEST_SECONDS
+
+Positions = Mapping[tuple[str, int], int]
+
+
+class TimerGate:
+    """Asks the brokers for end offsets, one request at a time, and says up to when a partition's timers may fire."""
+
+    def __init__(self, admin: AdminClient, topics: tuple[str, ...]) -> None:
+        self._admin = admin
+        self._topics = topics
+        self._asked_at: datetime | None = None
+        self._asked: dict[TopicPartition, Any] = {}
+        self._seen: dict[int, tuple[datetime, dict[str, int]]] = {}
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is outstanding."""
+        return self._asked_at is not None
+
+    def ask(self, partitions: Iterable[int], now: datetime) -> None:
+        """Ask for the ends of the inputs of `partitions` as of `now`, unless an answer is outstanding."""
+        if self._asked_at is not None:
+            return
+        wanted = {TopicPartition(topic, each): OffsetSpec.latest() for each in partitions for topic in self._topics}
+        if wanted:
+            self._asked_at = now
+            self._asked = self._admin.list_offsets(
+                wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_SECONDS
+            )
+
+    def collect(self) -> None:
+        """Take in the answer if it is complete. A failed one is dropped; the next `ask` asks again."""
+        if self._asked_at is None or not all(future.done() for future in self._asked.values()):
+            return
+        ends: dict[int, dict[str, int]] = {}
+        try:
+            for place, future in self._asked.items():
+                ends.setdefault(place.partition, {})[place.topic] = future.result(timeout=0).offset
+        except (KafkaException, TimeoutError):
+            ends = {}
+        for partition, by_topic in ends.items():
+            self._seen[partition] = (self._asked_at, by_topic)
+        self._asked_at = None
+        self._asked = {}
+
+    def is_waiting(self, partition: int, read_to: Positions) -> bool:
+        """Whether an end is known that this partition has yet to read up to; no later one is asked for until then.
+
+        Otherwise a partition under steady load would chase ends that move on for ever.
+        """
+        return partition in self._seen and self.open_until(partition, read_to) is None
+
+    def open_until(self, partition: int, read_to: Positions) -> datetime | None:
+        """Return the instant up to which this partition's timers may fire, or None while it must read on."""
+        seen = self._seen.get(partition)
+        if seen is None:
+            return None
+        asked_at, ends = seen
+        reached = all(read_to.get((topic, partition), -1) >= end for topic, end in ends.items())
+        return asked_at if reached else None
+
+    def forget(self) -> None:
+        """Drop all answers: the partitions were assigned anew."""
+        self._seen.clear()
+        self._asked_at = None
+        self._asked = {}
