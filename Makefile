@@ -101,7 +101,7 @@ $(STAMPS)/java: $(LOCKED) requirements-java.lock
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/jars: $(STAMPS)/java deploy/local/pom.xml deploy/local/jars.sha256
-	@$(NEED) maven mvn --version
+	@$(NEED) maven command -v mvn
 	@$(BIN)/python -m deploy.local jars
 	@touch $@
 

