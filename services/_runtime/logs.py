@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.stdlib import BoundLogger
@@ -17,13 +17,15 @@ from structlog.typing import EventDict, Processor
 
 from services._runtime.settings import LogLevel
 
-_MASKS = (
+_MASKS: Final = (
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
     (re.compile(r"(?<![\w.])(?:\+\d{8,15}|1[3-9]\d{9})(?![\w.])"), "<phone>"),
 )
-_NESTING_MAX = 6
+_NESTING_MAX: Final = 6
 """How deep fields are searched for what must be masked; what lies deeper is left out."""
-_QUIET_LOGGERS = ("aiokafka", "faust", "mode", "uvicorn", "httpx", "httpcore", "asyncio")
+REPEAT_SECONDS: Final = 10.0
+_LINES_REMEMBERED_MAX: Final = 500
+_QUIET_LOGGERS: Final = ("aiokafka", "faust", "mode", "uvicorn", "httpx", "httpcore", "asyncio")
 
 
 def get_logger(name: str) -> BoundLogger:
@@ -46,6 +48,7 @@ def configure_logging(level: LogLevel, *, service: str, instance: str, stream: T
     )
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(_formatter(service, instance))
+    handler.addFilter(RepeatLimit())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -54,17 +57,40 @@ def configure_logging(level: LogLevel, *, service: str, instance: str, stream: T
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
 
 
-def library_logging_config(level: LogLevel, *, service: str, instance: str) -> dict[str, Any]:
-    """The same lines as a `logging.config` mapping, for Faust, which sets up logging again when its worker starts."""
-    quiet = "DEBUG" if level == "debug" else "WARNING"
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"json": {"()": _formatter, "service": service, "instance": instance}},
-        "handlers": {"json": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
-        "loggers": {name: {"level": quiet} for name in _QUIET_LOGGERS},
-        "root": {"level": level.upper(), "handlers": ["json"]},
-    }
+def level_of(number: int) -> LogLevel:
+    """The name of a `logging` level, the next lower one for numbers in between."""
+    if number >= logging.ERROR:
+        return "error"
+    if number >= logging.WARNING:
+        return "warning"
+    return "info" if number >= logging.INFO else "debug"
+
+
+class RepeatLimit(logging.Filter):
+    """Lets a library say the same thing once in `REPEAT_SECONDS`.
+
+    aiokafka reports every refused connection, ten a second, for as long as a broker is gone. Lines are the same when
+    logger, level and text before formatting are. The next one let through says in `repeated` how many were not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Called by `logging`; `record.created` is the only clock."""
+        if not isinstance(record.msg, str) or record.name.startswith("services."):
+            return True
+        line = (record.name, record.levelno, record.msg)
+        last_at, kept_back = self._said.get(line, (float("-inf"), 0))
+        if record.created - last_at < REPEAT_SECONDS:
+            self._said[line] = (last_at, kept_back + 1)
+            return False
+        if len(self._said) >= _LINES_REMEMBERED_MAX:
+            self._said.clear()
+        self._said[line] = (record.created, 0)
+        record.repeated = kept_back
+        return True
 
 
 def masked(value: Any, depth: int = 0) -> Any:
@@ -109,10 +135,13 @@ def _shared_processors(service: str, instance: str) -> list[Processor]:
 
 
 def _name_library_line(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    if repeated := getattr(line["_record"], "repeated", 0):
+        line["repeated"] = repeated
     line["message"] = line.pop("event", "")
     line["event"] = "library"
     return line
 
 
 def _mask_line(_logger: Any, _method: str, line: EventDict) -> EventDict:
-    return {key: masked(value) for key, value in line.items()}
+    first = {key: line.pop(key) for key in ("timestamp", "level", "event", "message") if key in line}
+    return {key: masked(value) for key, value in {**first, **line}.items()}

@@ -42,6 +42,7 @@ def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]
 BUILD_INFO: Final = _gauge("build_info", "Always 1; the labels say what runs here.", "service", "version")
 PART_READY: Final = _gauge("part_ready", "1 while the named part of this process is ready, else 0.", "part")
 PART_LIVE: Final = _gauge("part_live", "1 while the named part of this process makes progress, else 0.", "part")
+PART_RESTARTS: Final = _counter("part_restarts_total", "Times a supervised part was started again.", "part")
 
 # ---------------------------------------------------------------- processors, observed once a batch
 
