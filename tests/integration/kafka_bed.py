@@ -33,6 +33,13 @@ def settings_for(bootstrap: str, instance: str = "0") -> RuntimeSettings:
     return RuntimeSettings(kafka_bootstrap=bootstrap, instance=instance, secret="x" * 32, replication=1)  # type: ignore[arg-type]
 
 
+def counting_on(prefix: str, remind_seconds: float) -> Counting:
+    """Return the counting topology over topics that begin with `prefix`."""
+    names = ("commands", "counts", "reminders", "changelog", "dlq")
+    topics = [Topic(f"{prefix}.{name}", "ticket id", "test", name) for name in names]
+    return Counting(f"{prefix}.counting", *topics, remind_seconds=remind_seconds)
+
+
 @dataclass
 class KafkaBed:
     """Topics of a `Counting` topology, with a producer and readers."""
@@ -43,12 +50,12 @@ class KafkaBed:
     remind_seconds: float = 60.0
     partitions: int = PARTITIONS
     counting: Counting = field(init=False)
+    prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
-        prefix = f"{self.label}-{next(_numbers)}"
-        names = ("commands", "counts", "reminders", "changelog", "dlq")
-        topics = [Topic(f"{prefix}.{name}", "ticket id", "test", name) for name in names]
-        self.counting = Counting(f"{prefix}.counting", *topics, remind_seconds=self.remind_seconds)
+        self.prefix = f"{self.label}-{next(_numbers)}"
+        counting = self.counting = counting_on(self.prefix, self.remind_seconds)
+        topics = (counting.commands, counting.counts, counting.reminders, counting.changelog, counting.dead_letters)
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         new = [
             NewTopic(
