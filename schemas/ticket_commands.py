@@ -40,6 +40,9 @@ class OpenTicket(Contract, type_name="aftercare.command.open_ticket.v1"):
     issue_type: Name | None = None
     product: Name | None = None
     version: Name | None = None
+    users_affected_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    steps_to_reproduce: Annotated[Text | None, Personal] = None
+    screenshot_url: Line | None = None
     impact: Impact
     urgency: Urgency
     category: Category

@@ -135,6 +135,16 @@ REDIS_ERRORS: Final = _counter("redis_errors_total", "Redis calls that failed or
 
 # ---------------------------------------------------------------- intake
 
+INTAKE_REQUESTS: Final = _counter(
+    "intake_requests_total",
+    "Requests the normaliser decided: opened a ticket, threaded into one, duplicate, or automatic mail (RFC 3834).",
+    "channel",
+    "fate",
+)
+INTAKE_COMMANDS_REFUSED: Final = _counter(
+    "intake_commands_refused_total", "Commands the ledger refused, by type of command.", "command"
+)
+
 # ---------------------------------------------------------------- router
 
 # ---------------------------------------------------------------- sla_monitor
