@@ -25,18 +25,19 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 def _start_ticks(pid: int) -> int | None:
     """Return when `pid` started, in clock ticks since boot; None when no such process lives (a zombie does not)."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
-        return None
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The command's name stands in parentheses and may hold anything, so the fields are counted from its end:
-    # the first is the state (field 3 of proc(5)), the 20th the start time (field 22).
+    # the first is the state (field 3 of proc(5)), the 18th the number of threads, the 20th the start time.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    # A Java whose first thread is a zombie still holds its ports and files until the other threads have ended.
+    if fields[0] not in "ZX" or int(fields[17]) > 1:
+        return int(fields[19])
+    if (child := _children.get(pid)) is not None:
+        child.poll()  # reaps it
+    return None
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,14 @@ def start(name: str, command: Sequence[str], *, log: Path, environment: Mapping[
 
 
 def _die_with_us() -> Sequence[str]:
-    """Return what to put before a command so that the kernel kills it when its starter dies; it keeps its pid."""
+    """Return what to put before a command so that the kernel kills it when its starter dies; it keeps its pid.
+
+    Should the starter die before the kernel is told, then the shell has another parent by now, and starts nothing.
+    """
     setpriv = shutil.which("setpriv")  # of util-linux; without it a killed run is swept up by the next one
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    if setpriv is None:
+        return []
+    return [setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
 
 
 def stop(running: Sequence[Running], *, seconds: float = STOP_SECONDS) -> None:
