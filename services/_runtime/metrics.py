@@ -147,8 +147,30 @@ INTAKE_COMMANDS_REFUSED: Final = _counter(
 
 # ---------------------------------------------------------------- router
 
+ROUTER_DECISIONS: Final = _counter(
+    "router_decisions_total",
+    "What became of offers: assigned (at once or from the queue), by_hand, or queued for want of anyone.",
+    "outcome",
+)
+ROUTER_WAIT_SECONDS: Final = _histogram(
+    "router_wait_seconds",
+    "Seconds from a ticket's first queueing to its assignment, declines and reopening included.",
+    buckets=(1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0),
+)
+
 # ---------------------------------------------------------------- sla_monitor
 
 # ---------------------------------------------------------------- notifier
+
+NOTIFIER_ATTEMPTS: Final = _counter(
+    "notifier_attempts_total",
+    "Attempts at deliveries, by what came of them; `silent` where nobody can know.",
+    "medium",
+    "outcome",
+)
+NOTIFIER_ATTEMPT_SECONDS: Final = _histogram(
+    "notifier_attempt_seconds", "Seconds that an attempt took in its channel.", "medium", buckets=_FAST_SECONDS
+)
+NOTIFIER_ATTEMPTS_WAITING: Final = _gauge("notifier_attempts_waiting", "Attempts that wait for their turn.")
 
 # ---------------------------------------------------------------- feedback

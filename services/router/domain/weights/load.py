@@ -1,0 +1,11 @@
+"""The main rule: work goes to who is least loaded, measured against what they can carry."""
+
+from services.router.domain.work import Profile, Requirement
+
+
+def weigh(requirement: Requirement, profile: Profile, load: int) -> float:
+    """The share of the capacity that is left once the work is taken: 1 is idle, 0 is full.
+
+    Negative for someone whom a coordinator loads beyond their capacity.
+    """
+    return 1.0 - (load + requirement.weight) / max(profile.capacity, 1)

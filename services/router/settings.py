@@ -1,0 +1,45 @@
+"""What the router reads from its environment beyond what every service does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from schemas.topics import DEAD_LETTERS
+from services._runtime.settings import RuntimeSettings
+from services.router.domain.assignment import Factors
+
+_HOUR_SECONDS: Final = 3600
+
+
+class RouterSettings(RuntimeSettings):
+    """Variables `AFTERCARE_ROUTER_<NAME>`. Factors rank technicians; all processes of a router share their values."""
+
+    router_load_factor: Annotated[float, Field(ge=0.01, le=100)] = Field(
+        default=1.0,
+        description="How much the share of free capacity counts (0 to 1 before it is multiplied).",
+    )
+    router_continuity_factor: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=0.5,
+        description="How much it counts to have worked on the ticket last: at 0.5 against a load factor of 1, the last "
+        "technician wins unless they are fuller than the best by more than half a capacity.",
+    )
+    router_skill_match_factor: Annotated[float, Field(ge=0, le=100)] = Field(
+        default=0.1,
+        description="How much it counts to have no more skills and no higher level than the work needs.",
+    )
+    router_ended_offer_retention_seconds: Annotated[int, Field(ge=60)] = Field(
+        default=DEAD_LETTERS["router"].retention_hours * _HOUR_SECONDS,
+        description="How long an ended offer's generation is remembered, so that an old offer that comes again does "
+        "nothing. By default as long as dead letters last: until then it may be redriven.",
+    )
+
+    @property
+    def factors(self) -> Factors:
+        """How much each weigher counts."""
+        return Factors(
+            load=self.router_load_factor,
+            continuity=self.router_continuity_factor,
+            skill_match=self.router_skill_match_factor,
+        )
