@@ -1,0 +1,145 @@
+"""Who is told at a node, through what, and for how long it is tried: rules that are data (`rules/audience.yaml`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from schemas.vocabulary import Medium, Role
+from services.notifier.domain.nodes import Node, Voice, voice_of
+
+DEFAULT: Final = "default"
+ESCALATED_TO: Final = "escalated_to"
+"""Stands in the rules of `escalated` for the role that the ladder's step names."""
+
+FORM_VERSION: Final = 1
+NODES_WITHOUT_STAFF: Final = frozenset({Node.SURVEY_OFFERED})
+"""A survey's link rates in the customer's name: it goes to nobody else."""
+
+_FIELDS: Final = frozenset({"version", "give_up_after_seconds", "nodes"})
+_GIVE_UP_SECONDS_MAX: Final = 7 * 24 * 3_600
+
+
+class InvalidAudience(ValueError):  # noqa: N818 - says what the rules are
+    """The rules can't be used; the message names the place and what is wrong there."""
+
+
+class Told(NamedTuple):
+    """Someone to tell: `role` None means the role that the escalation step names."""
+
+    role: Role | None
+    medium: Medium
+
+
+class Audience:
+    """Checked rules. Both lookups fall back from the priority to `default`; priorities are names, so any may be asked.
+
+    Args:
+        nodes: whom to tell, by node and priority; each node has a `default`.
+        give_up_after_seconds: how long a delivery is tried, by priority; has a `default`.
+    """
+
+    def __init__(
+        self, nodes: Mapping[Node, Mapping[str, tuple[Told, ...]]], give_up_after_seconds: Mapping[str, float]
+    ) -> None:
+        self._nodes = nodes
+        self._give_up_after_seconds = give_up_after_seconds
+
+    def told(self, node: Node, priority: str) -> tuple[Told, ...]:
+        """Return whom to tell, in the order of the rules; empty where nobody is."""
+        rules = self._nodes[node]
+        return rules.get(priority, rules[DEFAULT])
+
+    def give_up_after(self, priority: str) -> timedelta:
+        """Return how long a delivery for a ticket of this priority is tried."""
+        seconds = self._give_up_after_seconds
+        return timedelta(seconds=seconds.get(priority, seconds[DEFAULT]))
+
+    def voices(self) -> Iterator[tuple[Node, Voice]]:
+        """Yield every node with every voice that the rules speak in there: the templates that must exist."""
+        for node, rules in self._nodes.items():
+            roles = {told.role for everyone in rules.values() for told in everyone}
+            for voice in sorted({Voice.STAFF if role is None else voice_of(role) for role in roles}):
+                yield node, voice
+
+
+def parse_audience(data: object, media: Collection[Medium]) -> Audience:
+    """Return the rules that `data` (the loaded YAML) states.
+
+    Args:
+        data: a mapping with `version`, `give_up_after_seconds` and `nodes`.
+        media: those that have a sender.
+
+    Raises:
+        InvalidAudience: an unknown or missing node, role, medium, field or default, or a number out of bounds.
+    """
+    form = _mapping(data, "the rules")
+    if unknown := sorted(set(form) - _FIELDS):
+        raise InvalidAudience(f"unknown fields: {', '.join(unknown)}")
+    if form.get("version") != FORM_VERSION:
+        raise InvalidAudience(f"version: {FORM_VERSION} is the one this code reads, got {form.get('version')!r}")
+    nodes = _mapping(form.get("nodes"), "nodes")
+    if unknown := sorted(set(nodes) - set(Node)):
+        raise InvalidAudience(f"nodes: unknown: {', '.join(unknown)}; there are {', '.join(Node)}")
+    if missing := sorted(set(Node) - set(nodes)):
+        raise InvalidAudience(f"nodes: missing: {', '.join(missing)} (an empty default tells nobody)")
+    return Audience(
+        {Node(name): _priorities(Node(name), rules, media) for name, rules in nodes.items()},
+        _give_up(form.get("give_up_after_seconds")),
+    )
+
+
+def _priorities(node: Node, data: object, media: Collection[Medium]) -> dict[str, tuple[Told, ...]]:
+    where = f"nodes.{node}"
+    rules = _mapping(data, where)
+    if DEFAULT not in rules:
+        raise InvalidAudience(f"{where}: has no {DEFAULT}")
+    return {
+        priority: tuple(
+            told
+            for role, through in _mapping(roles, f"{where}.{priority}").items()
+            for told in _told(node, role, through, f"{where}.{priority}.{role}", media)
+        )
+        for priority, roles in rules.items()
+    }
+
+
+def _told(node: Node, role: str, through: object, where: str, media: Collection[Medium]) -> Iterator[Told]:
+    if role == ESCALATED_TO:
+        if node is not Node.ESCALATED:
+            raise InvalidAudience(f"{where}: only the node {Node.ESCALATED} has a role that it escalates to")
+    elif role not in set(Role):
+        raise InvalidAudience(f"{where}: unknown role; there are {', '.join(Role)} and {ESCALATED_TO}")
+    if node in NODES_WITHOUT_STAFF and role != Role.REQUESTER:
+        raise InvalidAudience(f"{where}: {node} is for the {Role.REQUESTER} alone")
+    if not isinstance(through, list) or not through:
+        raise InvalidAudience(f"{where}: a list of media is wanted")
+    for name in through:
+        if name not in set(Medium):
+            raise InvalidAudience(f"{where}: unknown medium {name!r}; there are {', '.join(Medium)}")
+        if name not in media:
+            raise InvalidAudience(f"{where}: nothing sends through {name}; use {', '.join(sorted(media))}")
+        yield Told(None if role == ESCALATED_TO else Role(role), Medium(name))
+
+
+def _give_up(data: object) -> dict[str, float]:
+    where = "give_up_after_seconds"
+    seconds = _mapping(data, where)
+    if DEFAULT not in seconds:
+        raise InvalidAudience(f"{where}: has no {DEFAULT}")
+    checked: dict[str, float] = {}
+    for priority, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _GIVE_UP_SECONDS_MAX:
+            raise InvalidAudience(f"{where}.{priority}: a number above 0, at most {_GIVE_UP_SECONDS_MAX}, is wanted")
+        checked[priority] = float(value)
+    return checked
+
+
+def _mapping(data: object, where: str) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise InvalidAudience(f"{where}: a mapping is wanted")
+    for name in data:
+        if not isinstance(name, str):
+            raise InvalidAudience(f"{where}: {name!r} is no name; put it in quotes")
+    return data

@@ -1,0 +1,41 @@
+"""The points in a ticket's life at which someone is told, and the two voices in which that is done."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from schemas.vocabulary import Role
+
+
+class Node(StrEnum):
+    """A point in a ticket's life (FACTS: notifications at nodes). `replied` is ours, `customer_replied` theirs."""
+
+    OPENED = "opened"
+    ASSIGNED = "assigned"
+    IN_PROGRESS = "in_progress"
+    REPLIED = "replied"
+    CUSTOMER_REPLIED = "customer_replied"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    SURVEY_OFFERED = "survey_offered"
+    SLA_WARNED = "sla_warned"
+    SLA_BREACHED = "sla_breached"
+
+
+class Voice(StrEnum):
+    """Whom a text is written for: the customer, or our own people."""
+
+    CUSTOMER = "customer"
+    STAFF = "staff"
+
+
+POOL_ROLES: Final = frozenset({Role.LEAD, Role.SUPERVISOR, Role.DIRECTOR})
+"""Roles that answer for a pool: nobody can be named before a ticket has one."""
+
+
+def voice_of(role: Role) -> Voice:
+    """Return the voice in which a role is spoken to."""
+    return Voice.CUSTOMER if role is Role.REQUESTER else Voice.STAFF

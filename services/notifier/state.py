@@ -1,0 +1,116 @@
+"""What the notifier keeps: of each ticket whom it may have to tell, of each delivery how far it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+
+from schemas.vocabulary import Language, Medium, Role
+from services.notifier.domain.nodes import Node
+from services.notifier.domain.retry import Ending
+
+TICKET_STATE_VERSION: Final = 1
+DELIVERY_STATE_VERSION: Final = 1
+TOLD_MAX: Final = 64
+NOTICES_MAX: Final = 16
+
+
+class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a clock said of a ticket: a warning (with the `percent` used up) or a breach."""
+
+    node: Node
+    target: str
+    cycle: int
+    priority: str
+    percent: int | None
+    due_at: datetime | None
+    occurred_at: datetime
+
+
+class Early(msgspec.Struct, frozen=True, array_like=True, tag="early", gc=False):
+    """A ticket of which clocks were heard before its opening: the two topics are read side by side.
+
+    The latest `NOTICES_MAX` are kept until the opening comes.
+    """
+
+    notices: tuple[Notice, ...]
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True, tag="known", gc=False):
+    """A ticket whose requester may have to be told something.
+
+    `last_sequence` is that of the last event dealt with. `told` holds digests of deliveries already requested, the
+    latest `TOLD_MAX`; it stands in for what sequences don't cover. `notices` wait until the ticket has a pool, since
+    its people are who is told of them. Once the ticket `ended` both are emptied, and the contact stays only for a
+    survey or a reopening.
+    """
+
+    tenant: str
+    last_sequence: int
+    cycle: int
+    priority: str
+    requester_id: str
+    language: Language
+    subject_line: str
+    name: str | None = None
+    address: str | None = None
+    pool: str | None = None
+    assignee: str | None = None
+    told: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    ended: bool = False
+
+
+class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):
+    """A ticket that ended long ago: remembered so that old events do nothing."""
+
+    last_sequence: int
+
+
+TicketState: TypeAlias = Early | Known | Gone
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is delivered; kept while it may have to be sent again."""
+
+    address: str
+    language: Language
+    subject: str
+    body: str
+    requested_at: datetime
+
+
+class Underway(msgspec.Struct, frozen=True, array_like=True, tag="underway", gc=False):
+    """A delivery that is being made.
+
+    `attempt` is the number of the last attempt begun, from 1; `started` says whether its result is still awaited, or
+    a further one waits for its time. `silences` counts attempts that nothing came back from.
+    """
+
+    tenant: str
+    ticket_id: str
+    node: str
+    role: Role
+    medium: Medium
+    give_up_at: datetime
+    message: Message
+    attempt: int
+    started: bool
+    silences: int = 0
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished", gc=False):
+    """A delivery that ended. What it said and to whom is forgotten."""
+
+    tenant: str
+    ticket_id: str
+    node: str
+    role: Role
+    medium: Medium
+    attempt: int
+    ending: Ending
+
+
+DeliveryState: TypeAlias = Underway | Finished
