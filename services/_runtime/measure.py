@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from services._runtime import metrics
-from services._runtime.engine import Batch
+from services._runtime.batch import Batch
 from services._runtime.logs import get_logger
 from services._runtime.state import PartitionState
 from services._runtime.topology import Topology

@@ -14,8 +14,9 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from services._runtime.batch import Batch
 from services._runtime.clock import Clock
-from services._runtime.engine import Batch, Engine
+from services._runtime.engine import Engine
 from services._runtime.fencing import fence_dead_writers
 from services._runtime.kafka import (
     CLIENT_LOG,
@@ -194,7 +195,7 @@ class Session(Generic[S]):
                 self._engine.process(batch, records)
                 for partition, until in may_fire.items():
                     self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
-                if records or batch.overlay or batch.outputs:
+                if records or not batch.is_empty:
                     self._commit(batch, records, set(may_fire))
                 else:
                     self._engine.commit(batch)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAST_THE_SESSION_SECONDS = 8.0
+Commit = Callable[[], dict[int, int]]
+Fault = Callable[[Commit], dict[int, int]]
 TICKETS = 50
 
 
@@ -145,7 +147,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_at_once_and_cleanly(local_kafka: 
 
 
 @contextmanager
-def faulty_processor(bed: KafkaBed, monkeypatch: pytest.MonkeyPatch, fault: Any) -> Iterator[Processor[Counted]]:
+def faulty_processor(bed: KafkaBed, monkeypatch: pytest.MonkeyPatch, fault: Fault) -> Iterator[Processor[Counted]]:
     """A processor whose every third commit meets `fault(commit, call)`, at most five times."""
     commit = Writer.commit
     calls = 0
@@ -182,7 +184,7 @@ def test_a_commit_whose_answer_was_lost_is_neither_lost_nor_repeated(
 ) -> None:
     bed = KafkaBed(local_kafka, "unknown")
 
-    def answer_lost(commit: Any) -> dict[int, int]:
+    def answer_lost(commit: Commit) -> dict[int, int]:
         commit()
         raise WriterLost("the answer was lost")
 
@@ -194,7 +196,7 @@ def test_a_commit_whose_answer_was_lost_is_neither_lost_nor_repeated(
 def test_a_writer_lost_before_the_commit_repeats_the_records(local_kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bed = KafkaBed(local_kafka, "lost")
 
-    def lost_before(commit: Any) -> dict[int, int]:
+    def lost_before(commit: Commit) -> dict[int, int]:
         del commit
         raise WriterLost("gone")
 
@@ -214,7 +216,7 @@ def test_an_aborted_transaction_is_decided_again_from_the_same_state(
             self.kind = "test"
             self.record_fault = False
 
-    def aborted(commit: Any) -> dict[int, int]:
+    def aborted(commit: Commit) -> dict[int, int]:
         del commit
         raise Aborted
 

@@ -1,0 +1,114 @@
+"""What one transaction holds besides the input offsets: a `Batch`, and in it a `PartitionBatch` for each partition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from schemas.dead_letters import Reason
+from services._runtime.records import Output, Record
+from services._runtime.state import DueTimer, Entry, PartitionState
+
+S = TypeVar("S")
+
+_ABSENT: Final[Any] = object()
+
+
+class PartitionBatch(Generic[S]):
+    """One partition's part of a batch: its changes above the committed state. Handlers see it as their `Context`.
+
+    `overlay` holds changed entries (None forgets the key) and `parked` changed counts. `fired` and `deferred` are
+    timers taken off the heap: an abort puts them back.
+    """
+
+    __slots__ = ("_place", "deferred", "fired", "index", "key", "now", "overlay", "parked", "state")
+
+    def __init__(self, state: PartitionState[S], now: datetime) -> None:
+        self.state = state
+        self.now = now
+        self.index = state.index
+        self.key = ""
+        self.overlay: dict[str, Entry[S] | None] = {}
+        self.parked: dict[str, int] = {}
+        self.fired: list[DueTimer] = []
+        self.deferred: list[DueTimer] = []
+        self._place: Record | DueTimer | None = None
+
+    def move_to(self, key: str, place: Record | DueTimer) -> None:
+        """Say which input is decided now."""
+        self.key = key
+        self._place = place
+
+    @property
+    def position(self) -> str:
+        """Where the input stands: `topic/partition/offset`, or `timer/partition/key/kind`."""
+        place = self._place
+        if isinstance(place, Record):
+            return f"{place[0]}/{place[1]}/{place[2]}"
+        if isinstance(place, DueTimer):
+            return f"timer/{self.state.partition}/{place.key}/{place.kind}"
+        return ""
+
+    def get(self, key: str) -> S | None:
+        """Return the state of any key of the partition as this batch sees it."""
+        entry = self.entry(key)
+        return entry.state if entry is not None else None
+
+    def entry(self, key: str) -> Entry[S] | None:
+        """Return what `key` holds as this batch sees it."""
+        entry: Entry[S] | None = self.overlay.get(key, _ABSENT)
+        return self.state.entries.get(key) if entry is _ABSENT else entry
+
+    def put(self, key: str, entry: Entry[S] | None) -> None:
+        """Change what `key` holds."""
+        if self.index is not None:
+            self.state.reindex(key, self.entry(key), entry)
+        self.overlay[key] = entry
+
+    def parked_count(self, key: str) -> int:
+        """Return how many dead letters of `key` wait for redrive, this batch's counted."""
+        count = self.parked.get(key)
+        return count if count is not None else self.state.parked.get(key, 0)
+
+    @property
+    def any_parked(self) -> bool:
+        """Whether there is any parked key at all: the cheap question before the exact one."""
+        return bool(self.parked) or bool(self.state.parked)
+
+    def commit(self) -> None:
+        """Make the changes the committed values."""
+        state = self.state
+        for key, entry in self.overlay.items():
+            state.put(key, entry)
+        for key, count in self.parked.items():
+            state.put_parked(key, count)
+        # A handler may set the very timer again that has just fired; `put` took it for one already in the heap.
+        state.push_back([due for due in self.fired if state.is_current(due, state.entries.get(due.key))])
+
+    def abort(self) -> None:
+        """Forget the changes."""
+        state = self.state
+        if self.index is not None:
+            for key, entry in self.overlay.items():
+                state.reindex(key, entry, state.entries.get(key))
+        state.push_back(self.fired)
+        state.push_back(self.deferred)
+
+
+class Batch(Generic[S]):
+    """What one transaction holds besides the input offsets."""
+
+    def __init__(self, now: datetime, dead_letters_in_a_row: int) -> None:
+        self.now = now
+        self.outputs: list[Output] = []
+        self.effects: list[Any] = []
+        self.partitions: dict[int, PartitionBatch[S]] = {}
+        self.dead_letters_in_a_row = dead_letters_in_a_row
+        self.records_by_topic: dict[str, int] = {}
+        self.set_aside: dict[Reason, int] = {}
+        self.lateness_seconds: list[float] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write: only timers were looked at, and all of them were stale."""
+        return not self.outputs and not any(part.overlay or part.parked for part in self.partitions.values())
