@@ -1,0 +1,157 @@
+"""The clocks of one ticket as they go on: facts are seen, time passes, and what changed is told once.
+
+`see` takes new facts, `wake` the passing of time. Both ask `targets.judge` what the clocks say now, compare it with
+what was told and return the changes. Only `wake` passes marks (warning, breach, escalation): the runtime wakes a
+ticket once its inputs were read to where they ended when the mark came due, so a backlog delays a verdict but never
+falsifies it. A stop is different: it proves its verdict, met or breached, by the facts alone.
+
+A fact that comes late may prove wrong what was told. A breach is then retracted; another verdict is simply followed by
+the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.changes import Cause, Change, Told, advance, compare, withdraw
+from services.sla_monitor.domain.condense import condense, settle
+from services.sla_monitor.domain.cycles import Cycle, cycles_of
+from services.sla_monitor.domain.facts import MAX_FACTS, NO_PAST, Fact, Past, insert
+from services.sla_monitor.domain.policy import Policy
+from services.sla_monitor.domain.targets import judge
+
+
+class Clocks(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a ticket: its facts in order, what was told of each cycle (by `target:cycle`), and its past."""
+
+    facts: tuple[Fact, ...] = ()
+    told: dict[str, Told] = {}
+    past: Past = NO_PAST
+
+
+class Outcome(NamedTuple):
+    """What became of the clocks, what to tell about it in this order, and when to wake them next (None: never)."""
+
+    clocks: Clocks
+    changes: list[Change]
+    wake_us: int | None
+
+
+def see(clocks: Clocks, new: Sequence[Fact], policy: Policy, calendar: BusinessCalendar, now_us: int) -> Outcome:
+    """Take the facts of one event of the ledger; all have its sequence and its instant.
+
+    Args:
+        clocks: as the last call left them.
+        new: the facts, in the order in which they hold.
+        policy: the version that the ticket goes by.
+        calendar: whose open time counts.
+        now_us: the present; it decides only whether a breach that was told still holds.
+
+    Raises:
+        CalendarExhausted: a budget isn't used up within the years that calendars are kept for.
+        TooManyFacts: the ticket's history can't be condensed into what is kept.
+    """
+    facts, settled_us = clocks.facts, clocks.past.settled_us
+    late = False
+    for fact in new:
+        if settled_us is not None and fact.at_us < settled_us:
+            fact = msgspec.structs.replace(fact, at_us=settled_us)  # noqa: PLW2901 - what is settled stays settled
+        facts = insert(facts, fact)
+        late = late or facts[-1] is not fact
+    sequence = new[0].sequence
+    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(str(sequence), new[0].at_us))
+    cycles = cycles_of(facts, policy.targets, clocks.past)
+    if late:
+        telling.withdraw_lost(cycles, cycles_of(clocks.facts, policy.targets, clocks.past))
+    for cycle in cycles:
+        # What comes in order can't change a cycle that had stopped before it.
+        if late or cycle.stopped_us is None or cycle.stopped_by == sequence:
+            telling.compare(cycle)
+            telling.advance(cycle, None)
+    seen = Clocks(facts, telling.told, clocks.past)
+    return Outcome(_bounded(seen, policy), telling.changes, telling.wake_us)
+
+
+def wake(clocks: Clocks, policy: Policy, calendar: BusinessCalendar, now_us: int) -> Outcome:
+    """Pass the marks that came due up to `now_us`, in the order in which they did.
+
+    Also tells where a due time moved because the calendar is another since. Arguments and errors are those of `see`.
+    """
+    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us))
+    for cycle in cycles_of(clocks.facts, policy.targets, clocks.past):
+        if cycle.stopped_us is None:
+            telling.compare(cycle)
+            telling.advance(cycle, now_us)
+    telling.changes.sort(key=lambda change: change.at_us)
+    return Outcome(Clocks(clocks.facts, telling.told, clocks.past), telling.changes, telling.wake_us)
+
+
+def shrink(clocks: Clocks, policy: Policy) -> Clocks:
+    """Let go of everything up to the last time the ticket was resolved; a reopening still begins the next cycle."""
+    facts, past = settle(clocks.facts, clocks.past, policy.targets)
+    return _kept(facts, past, clocks, policy)
+
+
+def _bounded(clocks: Clocks, policy: Policy) -> Clocks:
+    if len(clocks.facts) <= MAX_FACTS:
+        return clocks
+    facts, past = condense(clocks.facts, clocks.past, policy.targets)
+    return _kept(facts, past, clocks, policy)
+
+
+def _kept(facts: tuple[Fact, ...], past: Past, clocks: Clocks, policy: Policy) -> Clocks:
+    """Clocks with fewer facts, and what was told of the cycles that remain."""
+    remaining = {key_of(cycle) for cycle in cycles_of(facts, policy.targets, past)}
+    return Clocks(facts, {key: told for key, told in clocks.told.items() if key in remaining}, past)
+
+
+class _Telling:
+    """What is told, changed and ahead while the cycles of one ticket are gone through."""
+
+    def __init__(
+        self, told: dict[str, Told], policy: Policy, calendar: BusinessCalendar, now_us: int, cause: Cause
+    ) -> None:
+        self.told = dict(told)
+        self.changes: list[Change] = []
+        self.wake_us: int | None = None
+        self._policy = policy
+        self._calendar = calendar
+        self._now_us = now_us
+        self._cause = cause
+
+    def withdraw_lost(self, cycles: list[Cycle], before: list[Cycle]) -> None:
+        """Take back what was told of cycles that are no more."""
+        remaining = {key_of(cycle) for cycle in cycles}
+        for cycle in before:
+            key = key_of(cycle)
+            last = judge(cycle, self._calendar, self._now_us) if key in self.told and key not in remaining else None
+            if last is not None:
+                self.changes += withdraw(self.told.pop(key), last, self._cause)
+
+    def compare(self, cycle: Cycle) -> None:
+        """Tell what changed."""
+        key = key_of(cycle)
+        changes, told = compare(cycle, self.told.get(key), self._calendar, self._now_us, self._cause)
+        self.changes += changes
+        if told is not None:
+            self.told[key] = told
+
+    def advance(self, cycle: Cycle, until_us: int | None) -> None:
+        """Pass the marks up to `until_us` and note when the next one will be passed."""
+        key = key_of(cycle)
+        told = self.told.get(key)
+        if told is None:
+            return
+        changes, self.told[key], next_us = advance(cycle, told, self._policy, self._calendar, until_us)
+        self.changes += changes
+        if next_us is not None and (self.wake_us is None or next_us < self.wake_us):
+            self.wake_us = next_us
+
+
+def key_of(cycle: Cycle) -> str:
+    """`target:cycle`, what the told of a cycle is kept under."""
+    return f"{cycle.name}:{cycle.number}"

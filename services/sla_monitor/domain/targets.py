@@ -1,0 +1,184 @@
+"""What the clocks say: cycles, a calendar and a point in time become verdicts.
+
+`evaluate` is what `explain` prints; the processor asks the same `judge` for the same cycles. Rules are those of
+shared/sla-cases.md:
+
+- `due_at` is the first instant at which the open, unpaused time since the start reaches the budget, the current
+  status going on as it is. While paused with budget left there is none.
+- `met`: stopped at or before due, or stopped while paused with budget left. `breached`: stopped after due, or not
+  stopped and now after due, also when paused at or after due. At due itself a target still runs.
+- The budget is that of the priority in force, or under which the target stopped; a target that this priority lacks is
+  left out.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.cycles import Cycle, Generation, cycles_of
+from services.sla_monitor.domain.facts import NO_PAST, Fact, Past
+from services.sla_monitor.domain.policy import CLOCK_TARGETS, Targets
+
+RUNNING: Final = "running"
+PAUSED: Final = "paused"
+MET: Final = "met"
+BREACHED: Final = "breached"
+CANCELLED: Final = "cancelled"
+SUPERSEDED: Final = "superseded"
+"""An earlier generation that ended before it was due."""
+
+
+class Span(NamedTuple):
+    """A part of a cycle up to its stop or the time of the report: running (`status` None) or paused in `status`."""
+
+    start_us: int
+    stop_us: int
+    status: str | None
+
+
+class TargetReport(msgspec.Struct, frozen=True):
+    """What a clock says at a point in time. Spans are open, unpaused microseconds of the calendar.
+
+    `superseded` are the earlier generations of this cycle as they stood when another priority superseded them at
+    `superseded_us`, `earlier` the earlier cycles of this target.
+    """
+
+    target: str
+    cycle: int
+    generation: int
+    priority: str
+    state: str
+    started_us: int
+    stopped_us: int | None
+    due_us: int | None
+    budget_us: int
+    elapsed_us: int
+    spans: tuple[Span, ...]
+    superseded_us: int | None = None
+    superseded: tuple[TargetReport, ...] = ()
+    earlier: tuple[TargetReport, ...] = ()
+
+    @property
+    def remaining_us(self) -> int:
+        """What is left of the budget; negative beyond it."""
+        return self.budget_us - self.elapsed_us
+
+
+def evaluate(
+    facts: tuple[Fact, ...], targets: Targets, calendar: BusinessCalendar, now_us: int, past: Past = NO_PAST
+) -> dict[str, TargetReport]:
+    """The latest cycle of each target by name, with the earlier ones inside; targets that don't apply are left out.
+
+    Args:
+        facts: ordered as `facts.insert` orders them; those after `now_us` are not known yet.
+        targets: the policy's targets by priority.
+        calendar: whose open time counts.
+        now_us: the point in time that is asked about.
+        past: what remains of facts that were let go.
+
+    Raises:
+        CalendarExhausted: a budget isn't used up within the years that calendars are kept for.
+    """
+    known = [fact for fact in facts if fact.at_us <= now_us]
+    by_name: dict[str, list[Cycle]] = {}
+    for cycle in cycles_of(known, targets, past):
+        by_name.setdefault(cycle.name, []).append(cycle)
+    reports: dict[str, TargetReport] = {}
+    for name in CLOCK_TARGETS:
+        judged = [judge(cycle, calendar, now_us) for cycle in by_name.get(name, ())]
+        if judged and judged[-1] is not None:
+            earlier = tuple(report for report in judged[:-1] if report is not None)
+            reports[name] = msgspec.structs.replace(judged[-1], earlier=earlier)
+    return reports
+
+
+def judge(cycle: Cycle, calendar: BusinessCalendar, now_us: int) -> TargetReport | None:
+    """What one cycle's clock says at `now_us`; None where the priority in force lacks the target."""
+    target = cycle.current.target
+    if target is None:
+        return None
+    due_us = reach(cycle, target.budget_us, calendar)
+    stopped_us = cycle.stopped_us
+    end_us = now_us if stopped_us is None else stopped_us
+    if due_us is not None and end_us > due_us:
+        state = BREACHED
+    elif stopped_us is not None:
+        state = CANCELLED if cycle.cancelled else MET
+    elif cycle.is_paused:
+        state, due_us = PAUSED, None
+    else:
+        state = RUNNING
+    return _report(cycle, cycle.current, calendar, (state, due_us, end_us), judge_superseded(cycle, calendar))
+
+
+def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetReport, ...]:
+    """The earlier generations of a cycle that had a target: `breached` where over due when they were superseded.
+
+    What the cycle consumed after a generation can't make that generation due earlier, so its whole life may be asked.
+    """
+    if len(cycle.generations) == 1:
+        return ()
+    reports = []
+    for generation in cycle.generations[:-1]:
+        if generation.target is not None and generation.until_us is not None:
+            due_us = reach(cycle, generation.target.budget_us, calendar)
+            breached = due_us is not None and generation.until_us > due_us
+            verdict = (BREACHED, due_us) if breached else (SUPERSEDED, None)
+            reports.append(_report(cycle, generation, calendar, (*verdict, generation.until_us), ()))
+    return tuple(reports)
+
+
+def reach(cycle: Cycle, open_us: int, calendar: BusinessCalendar) -> int | None:
+    """The first instant at which the cycle has consumed `open_us`, its last stretch going on; None while paused.
+
+    A stop does not end the last stretch here: due is when it would have been due.
+    """
+    left_us = open_us
+    for from_us, until_us, status in cycle.stretches:
+        if status is not None:
+            continue
+        if until_us is None:
+            return calendar.add(from_us, left_us)
+        consumed_us = calendar.between(from_us, until_us)
+        if consumed_us >= left_us:
+            return calendar.add(from_us, left_us)
+        left_us -= consumed_us
+    return None
+
+
+def _report(
+    cycle: Cycle,
+    generation: Generation,
+    calendar: BusinessCalendar,
+    verdict: tuple[str, int | None, int],
+    superseded: tuple[TargetReport, ...],
+) -> TargetReport:
+    state, due_us, end_us = verdict
+    spans = _spans(cycle, end_us)
+    return TargetReport(
+        target=cycle.name,
+        cycle=cycle.number,
+        generation=generation.number,
+        priority=generation.priority,
+        state=state,
+        started_us=cycle.started_us,
+        stopped_us=cycle.stopped_us if generation.until_us is None else None,
+        due_us=due_us,
+        budget_us=generation.target.budget_us if generation.target is not None else 0,
+        elapsed_us=sum(calendar.between(start_us, stop_us) for start_us, stop_us, status in spans if status is None),
+        spans=spans,
+        superseded_us=generation.until_us,
+        superseded=superseded,
+    )
+
+
+def _spans(cycle: Cycle, end_us: int) -> tuple[Span, ...]:
+    """The stretches up to `end_us`, where the last one ends."""
+    return tuple(
+        Span(from_us, end_us if until_us is None or until_us > end_us else until_us, status)
+        for from_us, until_us, status in cycle.stretches
+        if from_us <= end_us
+    )
