@@ -19,7 +19,7 @@ from services._runtime.settings import LogLevel
 
 _MASKS: Final = (
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<email>"),
-    (re.compile(r"(?<![\w.])(?:\+\d{8,15}|1[3-9]\d{9})(?![\w.])"), "<phone>"),
+    (re.compile(r"(?<![\w./])(?:\+\d{8,15}|1[3-9]\d{9})(?![\w.])"), "<phone>"),
 )
 _NESTING_MAX: Final = 6
 """How deep fields are searched for what must be masked; what lies deeper is left out."""
