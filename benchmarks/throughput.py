@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEYS = 10_000
 FILL_SECONDS = 120.0
 RUN_SECONDS = 240.0
-HEADERS: Final = [envelope.CONTENT_TYPE_HEADER]
+HEADERS: Final[list[tuple[str, str | bytes | None]]] = [envelope.CONTENT_TYPE_HEADER]
 _runs = count(1)
 
 
@@ -124,7 +124,7 @@ def run_bare_loop(bootstrap: str, topics: BenchTopics, events: int) -> Speed:
         taken = 0
         for message in messages:
             if message.error() is not None:
-                if message.error().code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name
+                if (message.error() or KafkaError(KafkaError.NO_ERROR)).code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name
                     raise RuntimeError(message.error())
                 continue
             taken += 1

@@ -40,3 +40,18 @@ class DeadLettered(Contract, type_name="aftercare.dead_letter.v1"):
     attempts: Sequence
     body: Annotated[Text, Personal]
     body_bytes: Annotated[int, Field(ge=0)]
+
+
+class Resolution(StrEnum):
+    """What an operator did with a dead letter."""
+
+    REDRIVEN = "redriven"
+    DISCARDED = "discarded"
+
+
+class DeadLetterResolved(Contract, type_name="aftercare.dead_letter_resolved.v1"):
+    """A dead letter was sent again or given up; it is no longer open. Writer: `python -m services dlq`."""
+
+    letter_id: Annotated[str, Field(min_length=1, max_length=1024)]
+    key: Line
+    resolution: Resolution

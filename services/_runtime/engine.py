@@ -180,7 +180,9 @@ class Engine(Generic[S]):
             if self.topology.parks:
                 # Kept, so that it fires again once the key is redriven.
                 part.put(due.key, entry)
-            record = Record(TIMER, part.state.partition, NO_OFFSET, due.key.encode(), cause_id.encode())
+            # There is no record behind a timer; an empty one on this input wakes the key when it is redriven.
+            source = self.topology.inputs[0].name
+            record = Record(source, part.state.partition, NO_OFFSET, due.key.encode(), cause_id.encode())
             self._set_aside(batch, part, record, due.key, Reason.TIMER_RAISED, error)
         else:
             batch.dead_letters_in_a_row = 0

@@ -16,6 +16,8 @@ PREFETCH_KIB: Final = 32_768
 SOCKET_TIMEOUT_MS: Final = 10_000
 RECONNECT_BACKOFF_MAX_MS: Final = 1_000
 REQUEST_SECONDS: Final = 10.0
+REDRIVE_HEADER: Final = "aftercare-redrive"
+"""Marks a dead letter's record that an operator sends again: it passes the parked key."""
 CLIENT_LOG: Final = logging.getLogger("librdkafka")
 """Where the clients' own lines go, instead of the standard error stream."""
 
@@ -59,10 +61,10 @@ def consumer_config(settings: RuntimeSettings, group: str, client_id: str) -> di
     }
 
 
-def restore_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
-    """Return the settings of the consumer that reads changelogs; it joins no group and commits nothing."""
+def reader_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+    """Return the settings of a consumer that reads given partitions; it joins no group and commits nothing."""
     return _common(settings, client_id) | {
-        "group.id": f"{client_id}-restore",
+        "group.id": f"{client_id}-reader",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
@@ -70,6 +72,15 @@ def restore_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 20,
         "queued.max.messages.kbytes": 2 * PREFETCH_KIB,
+    }
+
+
+def redrive_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+    """Return the settings of the operators' producer: idempotent, not transactional."""
+    return _common(settings, client_id) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
     }
 
 

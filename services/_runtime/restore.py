@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS, restore_config
+from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS, reader_config
 from services._runtime.settings import RuntimeSettings
 from services._runtime.state import PartitionState
 
@@ -64,7 +64,7 @@ class Restorer(Generic[S]):
 
     def __init__(self, settings: RuntimeSettings, client_id: str, changelog: str) -> None:
         self._changelog = changelog
-        self._consumer = Consumer(restore_config(settings, client_id), logger=CLIENT_LOG)
+        self._consumer = Consumer(reader_config(settings, client_id), logger=CLIENT_LOG)
         self._states: dict[int, PartitionState[S]] = {}
         self._ends: dict[int, int] = {}
         self._records = 0

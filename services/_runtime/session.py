@@ -20,6 +20,7 @@ from services._runtime.engine import Engine
 from services._runtime.fencing import fence_dead_writers
 from services._runtime.kafka import (
     CLIENT_LOG,
+    REDRIVE_HEADER,
     REQUEST_SECONDS,
     TRANSACTION_TIMEOUT_MS,
     admin_config,
@@ -48,7 +49,6 @@ TIMERS_PER_BATCH: Final = 5_000
 ATTEMPTS_MAX: Final = 3
 SEEK_ATTEMPTS: Final = 100
 SEEK_WAIT_SECONDS: Final = 0.05
-REDRIVE_HEADER: Final = "aftercare-redrive"
 
 Place = tuple[str, int]
 

@@ -10,6 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.dead_letters import Reason, Resolution
+from schemas.topics import DEAD_LETTERS
+from services._runtime import redrive
 from services._runtime.processor import Processor
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
 from tests.topology.counting import HUGE, POISON, Counted, message
@@ -142,3 +145,29 @@ def test_a_missing_topic_is_named_and_nothing_hangs(local_kafka: str) -> None:
     finally:
         processor.request_stop()
         assert processor.join(10)
+
+
+def test_dead_letters_are_listed_redriven_in_order_and_free_their_key(
+    bed: KafkaBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DEAD_LETTERS, "intake", bed.counting.dead_letters)
+    settings = settings_for(bed.bootstrap)
+    with running(bed):
+        bed.send("T-1", message("T-1", POISON))
+        bed.send("T-1", message("T-1", "second"))
+        bed.send("T-1", message("T-1", "third"))
+        bed.flush()
+        bed.wait_for(bed.counting.dead_letters, 3)
+        poison, *parked = redrive.open_letters(settings, "intake", CLOCK, "T-1")
+        assert [letter.data.reason for letter in (poison, *parked)] == [
+            Reason.UNDECIDABLE,
+            Reason.PARKED,
+            Reason.PARKED,
+        ]
+        assert redrive.resolve(settings, "intake", [poison], CLOCK, Resolution.DISCARDED) == 1
+        assert redrive.resolve(settings, "intake", parked, CLOCK, Resolution.REDRIVEN) == 2
+        bed.send("T-1", message("T-1", "fourth"))
+        bed.flush()
+        events = bed.wait_for(bed.counting.counts, 3)
+    assert [event["data"]["sequence"] for event in events] == [1, 2, 3]
+    assert redrive.open_letters(settings, "intake", CLOCK) == []

@@ -1,0 +1,229 @@
+"""`python -m services dlq list|show|redrive|discard`: look at what was set aside and send it again.
+
+A dead letter is open until it is redriven or discarded. Redrive reads its record whole from the source topic and sends
+it there again, oldest first, with a header that lets it pass the parked key; when none of a key's dead letters is open
+any more, the key is free. Discarding sends an empty record instead, and so does the redrive of a timer that raised: it
+fires again once its key is free. What fails again is a new dead letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas import envelope
+from schemas.dead_letters import DeadLettered, DeadLetterResolved, Resolution
+from schemas.topics import DEAD_LETTERS, SERVICES
+from services._runtime.clock import Clock, SystemClock
+from services._runtime.dead_letters import NO_TENANT
+from services._runtime.engine import NO_OFFSET
+from services._runtime.kafka import (
+    CLIENT_LOG,
+    REDRIVE_HEADER,
+    REQUEST_SECONDS,
+    admin_config,
+    reader_config,
+    redrive_config,
+)
+from services._runtime.restore import end_offsets
+from services._runtime.settings import RuntimeSettings
+
+CLIENT_ID: Final = "dead-letters"
+READ_SECONDS: Final = 60.0
+FLUSH_SECONDS: Final = 30.0
+PAGE_RECORDS: Final = 1_000
+WAIT_SECONDS: Final = 0.2
+HEADERS: Final[list[tuple[str, str | bytes | None]]] = [envelope.CONTENT_TYPE_HEADER]
+
+
+class Letter(NamedTuple):
+    """A dead letter with the id of its event and where it lies in the dead-letter topic."""
+
+    event_id: str
+    partition: int
+    offset: int
+    data: DeadLettered
+
+
+class SourceGoneError(Exception):
+    """The source topic no longer holds a record: its retention has passed."""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `dlq` to the command line."""
+    commands = subparsers.add_parser("dlq", help="dead letters: what could not be processed").add_subparsers(
+        required=True
+    )
+    for name, run, meaning in (
+        ("list", _run_list, "one line for each dead letter, oldest first"),
+        ("show", _run_show, "everything about the dead letters of one key"),
+        ("redrive", _run_redrive, "send records again, from their source, oldest first"),
+        ("discard", _run_discard, "let a key go on without its dead letters"),
+    ):
+        parser = commands.add_parser(name, help=meaning)
+        parser.add_argument("service", choices=SERVICES)
+        parser.add_argument("--key", required=name in {"show", "discard"}, help="only this key's (a ticket id, mostly)")
+        parser.set_defaults(run=run)
+
+
+def open_letters(settings: RuntimeSettings, service: str, clock: Clock, key: str | None = None) -> list[Letter]:
+    """Return the open dead letters of a service, oldest first, optionally of one key only.
+
+    Raises:
+        KafkaException, MissingTopicError: the brokers did not answer, the topics are not there.
+        TimeoutError: the topic could not be read to its end in time.
+    """
+    found: dict[str, tuple[int, Letter]] = {}
+    resolved: set[str] = set()
+    for message in _read_whole(settings, DEAD_LETTERS[service].name, clock):
+        head = envelope.decode_head(message.value())
+        data = envelope.decode_data(head.type, head.data, envelope.scope_of(head))
+        if isinstance(data, DeadLetterResolved):
+            resolved.add(data.letter_id)
+        elif key is None or data.key == key:
+            found[head.id] = (message.timestamp()[1], Letter(head.id, message.partition(), message.offset(), data))
+    still_open = [each for letter_id, each in found.items() if letter_id not in resolved]
+    still_open.sort(key=lambda each: (each[0], each[1].partition, each[1].offset))
+    return [letter for _, letter in still_open]
+
+
+def resolve(
+    settings: RuntimeSettings, service: str, chosen: Sequence[Letter], clock: Clock, resolution: Resolution
+) -> int:
+    """Send the records of dead letters again (or empty ones in their place), in the order given, and note that.
+
+    Raises:
+        SourceGoneError: a record has left its source topic; nothing was sent.
+        TimeoutError: not all was acknowledged; run it again: handlers take a record twice without harm.
+    """
+    records = [_record(settings, letter, resolution) for letter in chosen]
+    producer = Producer(redrive_config(settings, CLIENT_ID), logger=CLIENT_LOG)
+    for letter, value in zip(chosen, records, strict=True):
+        data = letter.data
+        producer.produce(
+            data.source_topic,
+            key=data.key.encode(),
+            value=value,
+            partition=data.source_partition,
+            headers=[(REDRIVE_HEADER, b"1")],
+        )
+    _flush(producer)
+    for letter in chosen:
+        note = _note(letter, resolution, clock)
+        producer.produce(DEAD_LETTERS[service].name, key=letter.data.key.encode(), value=note, headers=HEADERS)
+    _flush(producer)
+    return len(records)
+
+
+def _flush(producer: Producer) -> None:
+    left = producer.flush(FLUSH_SECONDS)
+    if left:
+        raise TimeoutError(f"{left} records were not acknowledged within {FLUSH_SECONDS:.0f} s")
+
+
+def _note(letter: Letter, resolution: Resolution, clock: Clock) -> bytes:
+    data = DeadLetterResolved.new(letter_id=letter.event_id, key=letter.data.key, resolution=resolution)
+    return envelope.encode(
+        type_name=DeadLetterResolved.type_name,
+        event_id=f"{letter.event_id}/{resolution.value}",
+        source="/aftercare/operator",
+        time=clock.now(),
+        subject=letter.data.key or letter.event_id,
+        tenant=NO_TENANT,
+        data=data,
+    )
+
+
+def _record(settings: RuntimeSettings, letter: Letter, resolution: Resolution) -> bytes | None:
+    """The value to send: the source's, or none where only the key is to be freed."""
+    if resolution is Resolution.DISCARDED or letter.data.source_offset == NO_OFFSET:
+        return None
+    return _source_value(settings, letter.data)
+
+
+def _source_value(settings: RuntimeSettings, data: DeadLettered) -> bytes | None:
+    consumer = Consumer(reader_config(settings, CLIENT_ID), logger=CLIENT_LOG)
+    try:
+        consumer.assign([TopicPartition(data.source_topic, data.source_partition, data.source_offset)])
+        message = consumer.poll(REQUEST_SECONDS)
+        if message is None or message.error() is not None or message.offset() != data.source_offset:
+            place = f"{data.source_topic}/{data.source_partition}/{data.source_offset}"
+            raise SourceGoneError(f"{place} is no longer there: discard it, or send it anew at the gateway")
+        return message.value()
+    finally:
+        consumer.close()
+
+
+def _read_whole(settings: RuntimeSettings, topic: str, clock: Clock) -> Iterator[Any]:
+    """Yield every committed record of a topic up to its end as of now."""
+    admin = AdminClient(admin_config(settings, CLIENT_ID), logger=CLIENT_LOG)
+    partitions = admin.list_topics(topic, timeout=REQUEST_SECONDS).topics[topic].partitions
+    places = [TopicPartition(topic, each) for each in partitions]
+    left = {partition: end for (_, partition), end in end_offsets(admin, places).items() if end > 0}
+    consumer = Consumer(reader_config(settings, CLIENT_ID), logger=CLIENT_LOG)
+    consumer.assign([TopicPartition(topic, each, 0) for each in left])
+    deadline = clock.monotonic_seconds() + READ_SECONDS
+    try:
+        while left:
+            if clock.monotonic_seconds() > deadline:
+                raise TimeoutError(f"{topic} could not be read within {READ_SECONDS:.0f} s")
+            for message in consumer.consume(PAGE_RECORDS, WAIT_SECONDS):
+                error = message.error()
+                partition, position = message.partition() or 0, message.offset() or 0
+                if error is None:
+                    position += 1
+                    yield message
+                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                    raise KafkaException(error)
+                if position >= left.get(partition, position + 1):
+                    left.pop(partition)
+    finally:
+        consumer.close()
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Letter]:
+    return open_letters(RuntimeSettings(), arguments.service, SystemClock(), arguments.key)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    for letter in _chosen(arguments):
+        data = letter.data
+        place = f"{data.source_topic}/{data.source_partition}/{data.source_offset}"
+        _say(f"{data.reason.value:<16} {data.key:<24} {place:<40} {data.error} {data.message}".rstrip())
+    return 0
+
+
+def _run_show(arguments: argparse.Namespace) -> int:
+    for letter in _chosen(arguments):
+        data = letter.data
+        _say(f"{letter.event_id}\n  processor {data.processor}, {data.reason.value}, {data.error}: {data.message}")
+        _say(f"  body, {data.body_bytes} bytes: {data.body}")
+        _say("\n".join(f"  {line}" for line in data.stack.splitlines()))
+    return 0
+
+
+def _run_redrive(arguments: argparse.Namespace) -> int:
+    return _resolve(arguments, Resolution.REDRIVEN)
+
+
+def _run_discard(arguments: argparse.Namespace) -> int:
+    return _resolve(arguments, Resolution.DISCARDED)
+
+
+def _resolve(arguments: argparse.Namespace, resolution: Resolution) -> int:
+    try:
+        number = resolve(RuntimeSettings(), arguments.service, _chosen(arguments), SystemClock(), resolution)
+    except (SourceGoneError, TimeoutError, KafkaException) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    _say(f"{number} {resolution.value}")
+    return 0
