@@ -1,0 +1,132 @@
+"""What the other services say of a ticket, and what the ledger makes of it.
+
+The router proposes and the ledger disposes; the sla_monitor's escalations and the customer's ratings become facts of
+the ticket. What comes too late or twice does nothing, and what the router must undo is told to it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested
+from schemas.routing_work import OfferWithdrawn
+from schemas.ticket_assignments import AssignmentMade
+from schemas.ticket_events import SurveyOffered, TicketAssigned, TicketEscalated, TicketRated
+from schemas.ticket_sla import EscalationRaised, TargetEvent
+from schemas.vocabulary import Level, Status
+from services.intake.domain.commands import offered_anew, reopened
+from services.intake.domain.policy import LedgerPolicy
+from services.intake.domain.story import Outcome, Story, tell_remnant
+from services.intake.domain.ticket import OFFERED, OPEN, Moment, Remnant, State, Ticket
+
+RESOLUTION: Final = "resolution"
+"""The target whose due time orders the queue."""
+
+_NEXT_LEVEL: Final = {Level.L1: Level.L2, Level.L2: Level.L3, Level.L3: Level.L3}
+
+
+def assignment_made(
+    state: State | None, answer: AssignmentMade, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """Accept the assignment of the current generation; any other is void and frees the load that it holds."""
+    if not isinstance(state, Ticket) or answer.generation != state.generation or state.status not in OFFERED:
+        void = OfferWithdrawn.new(
+            ticket_id=moment.ticket_id, generation=answer.generation, pool=answer.pool, reason="void: no longer offered"
+        )
+        return Outcome(None, work=(void,))
+    if state.status is not Status.QUEUED:
+        return None
+    story = Story(state, moment, policy)
+    seconds = policy.accept_within_seconds
+    story.change(
+        technician_id=answer.technician_id,
+        wanted_technician_id=None,
+        wakes_at=moment.decided_at + timedelta(seconds=seconds) if seconds > 0 else None,
+    )
+    story.tell(
+        TicketAssigned,
+        Status.ASSIGNED,
+        pool=answer.pool,
+        technician_id=answer.technician_id,
+        generation=answer.generation,
+        by_hand=answer.by_hand,
+    )
+    return story.end()
+
+
+def target_due(state: State | None, answer: TargetEvent) -> Outcome | None:
+    """Keep when the resolution is due, for the next offer; the current one is not made anew just for that."""
+    if answer.target != RESOLUTION or not isinstance(state, Ticket) or state.status not in OPEN:
+        return None
+    if answer.cycle < state.cycle or answer.due_at == state.resolution_due_at:
+        return None
+    return Outcome(msgspec.structs.replace(state, resolution_due_at=answer.due_at))
+
+
+def escalation_raised(
+    state: State | None, answer: EscalationRaised, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """State the step and raise the support level of an open ticket by one.
+
+    Whoever works on the ticket keeps it; work that nobody has begun is offered anew to the higher level.
+    """
+    if not isinstance(state, Ticket) or moment.mark in state.recent:
+        return None
+    level = _NEXT_LEVEL[state.level] if state.status in OPEN else state.level
+    story = Story(state, moment, policy)
+    story.change(level=level)
+    story.tell(
+        TicketEscalated,
+        state.status,
+        target=answer.target,
+        cycle=answer.cycle,
+        step=answer.step,
+        role=answer.role,
+        level=level,
+        reason=answer.reason,
+    )
+    if level is not state.level and state.status in {Status.QUEUED, Status.ASSIGNED}:
+        offered_anew(story, f"escalated to {level.value}")
+    return story.end()
+
+
+def survey_requested(
+    state: State | None, answer: SurveyRequested, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """State that the customer is asked for a rating."""
+    if state is None or moment.mark in state.recent:
+        return None
+    fields = {"survey_id": answer.survey_id, "expires_at": answer.expires_at}
+    if isinstance(state, Remnant):
+        return tell_remnant(state, moment, SurveyOffered, **fields)
+    story = Story(state, moment, policy)
+    story.tell(SurveyOffered, state.status, **fields)
+    return story.end()
+
+
+def rating_received(
+    state: State | None, answer: RatingReceived, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """State the customer's rating."""
+    if state is None or moment.mark in state.recent:
+        return None
+    fields = {"survey_id": answer.survey_id, "csat": answer.csat, "nps": answer.nps}
+    if isinstance(state, Remnant):
+        return tell_remnant(state, moment, TicketRated, **fields)
+    story = Story(state, moment, policy)
+    story.tell(TicketRated, state.status, **fields)
+    return story.end()
+
+
+def review_requested(
+    state: State | None, answer: ReviewRequested, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """Reopen where the review says so and the ticket is over but not for good."""
+    if not answer.reopen or not isinstance(state, Ticket) or moment.mark in state.recent:
+        return None
+    if state.status not in {Status.RESOLVED, Status.CLOSED} or answer.cycle != state.cycle:
+        return None
+    return reopened(Story(state, moment, policy), answer.reason)
