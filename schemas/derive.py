@@ -197,15 +197,18 @@ def _is_text(annotation: Any) -> bool:
 
 def _personal(shape: Shape, annotation: Any, constraints: dict[str, Any]) -> Shape:
     """A marked shape, refused where its sealed form could not be carried."""
-    leaf = annotation
-    while get_origin(leaf) in {list, tuple, dict, Annotated}:
-        leaf = get_args(leaf)[1 if get_origin(leaf) is dict else 0]
-    if leaf is not str:
+    while get_origin(annotation) in {list, tuple, dict, Annotated}:
+        inner = get_args(annotation)
+        if get_origin(annotation) is Annotated:
+            constraints = constraints | _constraints(_flat(inner[1:]))
+            annotation = inner[0]
+        else:
+            constraints = {}  # those of the container bound how many texts, not how long
+            annotation = inner[1 if get_origin(annotation) is dict else 0]
+    if annotation is not str:
         raise UnsupportedFieldError(f"{annotation}: only text can be Personal; in a part mark its own fields")
     if "pattern" in constraints or constraints.get("max_length", SEALED_ROOM) < SEALED_ROOM:
-        raise UnsupportedFieldError(
-            f"Personal leaves no room for a sealed form: no pattern, max_length >= {SEALED_ROOM}"
-        )
+        raise UnsupportedFieldError(f"Personal needs room for a sealed form: no pattern, max_length >= {SEALED_ROOM}")
     return Shape(shape.wire_type, personal=True)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,9 +42,9 @@ class Files:
 
 
 def generate(files: Files) -> list[Path]:
-    """Write generated files that differ, remove those of types that are gone, add missing samples; what changed."""
-    expected = dict(_generated(files)) | {path: text for path, text in _samples(files) if not path.exists()}
-    changed = [path for path, text in expected.items() if not path.exists() or path.read_text("utf-8") != text]
+    """Write what differs from the contracts and remove what belongs to none; the paths of both."""
+    expected = dict(_expected(files))
+    changed = [path for path, text in expected.items() if _text(path) != text]
     for path in changed:
         path.parent.mkdir(exist_ok=True)
         path.write_text(expected[path], "utf-8")
@@ -83,53 +84,65 @@ def check(files: Files) -> list[str]:
     ]
 
 
-def _generated(files: Files) -> Iterator[tuple[Path, str]]:
-    for type_name, contract in CATALOG.items():
-        yield files.generated / f"{type_name}.json", _json(schema_of(contract))
-    text = yaml.safe_dump(asyncapi.document(), sort_keys=False, allow_unicode=True, width=YAML_WIDTH)
-    yield files.generated / "asyncapi.yaml", text
+def _expected(files: Files) -> Iterator[tuple[Path, str]]:
+    """What the contracts alone decide. The sample of a published type is golden: only what is missing is made."""
+    schemas, samples = _rendered()
+    for name, text in schemas.items():
+        yield files.generated / name, text
+    for name, text in samples.items():
+        if not ((files.samples / name).exists() and (files.published / name).exists()):
+            yield files.samples / name, text
 
 
-def _samples(files: Files) -> Iterator[tuple[Path, str]]:
-    for type_name, contract in CATALOG.items():
-        yield files.samples / f"{type_name}.json", _json(json.loads(sample_of(contract)))
+@cache
+def _rendered() -> tuple[dict[str, str], dict[str, str]]:
+    """Texts of generated files and of samples, by file name. The contracts of a process don't change."""
+    schemas = {f"{type_name}.json": _json(schema_of(contract)) for type_name, contract in CATALOG.items()}
+    schemas["asyncapi.yaml"] = yaml.safe_dump(
+        asyncapi.document(), sort_keys=False, allow_unicode=True, width=YAML_WIDTH
+    )
+    samples = {f"{type_name}.json": _json(json.loads(sample_of(contract))) for type_name, contract in CATALOG.items()}
+    return schemas, samples
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=INDENT) + "\n"
 
 
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.exists() else ""
+
+
 def _leftover(files: Files) -> list[Path]:
-    """Generated files of types that no topic carries any more."""
-    expected = {path for path, _ in _generated(files)}
-    return [path for path in sorted(files.generated.glob("*.*")) if path not in expected]
+    """Files of types that no topic carries any more; what was published stays for `check` to complain about."""
+    schemas, samples = _rendered()
+    found = [path for path in sorted(files.generated.glob("*.*")) if path.name not in schemas]
+    return found + [
+        path
+        for path in sorted(files.samples.glob("*.json"))
+        if path.name not in samples and not (files.published / path.name).exists()
+    ]
 
 
 def _drifted(files: Files) -> Iterator[str]:
-    for path, text in _generated(files):
-        found = path.read_text("utf-8") if path.exists() else ""
+    for path, text in _expected(files):
+        found = _text(path)
         if found != text:
+            name = f"{path.parent.name}/{path.name}"
             lines = difflib.unified_diff(
-                found.splitlines(),
-                text.splitlines(),
-                f"{path.name} (committed)",
-                f"{path.name} (contracts)",
-                lineterm="",
+                found.splitlines(), text.splitlines(), f"{name} (committed)", f"{name} (contracts)", lineterm=""
             )
             yield "\n".join(lines)
     for path in _leftover(files):
-        yield f"{path.name}: generated for a type that no topic carries"
+        yield f"{path.parent.name}/{path.name}: no topic carries this type"
 
 
 def _wrong_samples(files: Files) -> Iterator[str]:
     for type_name, contract in CATALOG.items():
         path = files.samples / f"{type_name}.json"
-        problem = sample_problem(contract, path.read_bytes()) if path.exists() else "no sample"
+        problem = sample_problem(contract, path.read_bytes()) if path.exists() else "missing"
         if problem:
-            yield f"samples/{path.name}: {problem} (while the type is unpublished: delete the file and generate)"
-    for path in sorted(files.samples.glob("*.json")):
-        if path.stem not in CATALOG:
-            yield f"samples/{path.name}: no topic carries this type"
+            yield f"samples/{path.name}: {problem}"
 
 
 def sample_problem(contract: type[Contract], text: bytes) -> str | None:
