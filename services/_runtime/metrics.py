@@ -144,6 +144,24 @@ INTAKE_REQUESTS: Final = _counter(
 INTAKE_COMMANDS_REFUSED: Final = _counter(
     "intake_commands_refused_total", "Commands the ledger refused, by type of command.", "command"
 )
+REQUESTS_ACCEPTED: Final = _counter(
+    "requests_accepted_total", "Requests that gateways wrote to Kafka, repetitions included.", "channel"
+)
+MAILS: Final = _counter(
+    "mails_total", "Mails taken from the mailbox: accepted, automatic (RFC 3834), or rejected.", "outcome"
+)
+MAILBOX_ROUNDS: Final = _counter(
+    "mailbox_rounds_total", "Looks into the mailbox: done, or why not (mailbox, kafka, redis).", "outcome"
+)
+READ_MODEL_RECORDS: Final = _counter(
+    "read_model_records_total", "Records read for the read model: projected, or skipped as unreadable.", "outcome"
+)
+READ_MODEL_BATCH_SECONDS: Final = _histogram(
+    "read_model_batch_seconds", "Seconds that Redis took to apply a batch.", buckets=_FAST_SECONDS
+)
+READ_MODEL_RESTARTS: Final = _counter(
+    "read_model_restarts_total", "Times the read model went back to the stored positions, by reason.", "reason"
+)
 
 # ---------------------------------------------------------------- router
 

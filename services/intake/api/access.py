@@ -1,0 +1,55 @@
+"""Who may call what: roles of tokens, and what a caller is in the product's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import SecretStr
+
+from schemas.parts import Actor
+from schemas.vocabulary import ActorKind
+from services._runtime.access import bearer_with_role
+from services._runtime.clock import Clock
+from services._runtime.tokens import Principal
+
+REQUESTER: Final = "requester"
+TECHNICIAN: Final = "technician"
+COORDINATOR: Final = "coordinator"
+SYSTEM: Final = "system"
+"""Other systems: channels that send in what customers ask (phone desk, portal), and whatever drives tickets."""
+
+STAFF: Final = (TECHNICIAN, COORDINATOR, SYSTEM)
+EVERYONE: Final = (REQUESTER, *STAFF)
+
+_KINDS: Final = (
+    (COORDINATOR, ActorKind.COORDINATOR),
+    (TECHNICIAN, ActorKind.TECHNICIAN),
+    (SYSTEM, ActorKind.SYSTEM),
+)
+
+Authorise = Callable[..., Principal]
+"""A FastAPI dependency that gives the caller, or answers 401 or 403."""
+
+
+class Gatekeeper:
+    """Makes the dependencies that let callers in."""
+
+    def __init__(self, secret: SecretStr, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def admit(self, *roles: str) -> Authorise:
+        """Only callers with one of `roles`."""
+        return bearer_with_role(self._secret, self._clock, *roles)
+
+
+def actor_of(principal: Principal) -> Actor:
+    """The caller as events and audit name it (a struct): by its most powerful role."""
+    kinds = (kind for role, kind in _KINDS if role in principal.roles)
+    return Actor.new(kind=next(kinds, ActorKind.REQUESTER), actor_id=principal.subject)
+
+
+def is_only_requester(principal: Principal) -> bool:
+    """Whether the caller is a customer's person, who sees and does what is their own alone."""
+    return principal.roles.isdisjoint(STAFF)

@@ -1,0 +1,66 @@
+"""What the commands take besides the ticket and the caller."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from schemas.vocabulary import Name, Priority, Status
+from services.intake.api.closed_json import Body
+
+_Reason = Annotated[str, Field(min_length=1, max_length=500)]
+_Prose = Annotated[str, Field(min_length=1, max_length=50_000)]
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason: _Reason
+
+
+class ReplyBody(Body):
+    """What the customer is to be answered."""
+
+    body: _Prose
+
+
+class SolutionBody(Body):
+    """What solved it, as the customer is told."""
+
+    solution: _Prose
+
+
+class StatusBody(Body):
+    """Where work on the ticket stands now."""
+
+    status: Literal[Status.IN_PROGRESS, Status.PENDING, Status.ON_HOLD, Status.IN_REVIEW]
+    reason: _Reason | None = None
+
+
+class PriorityBody(Body):
+    """The priority in force from now on."""
+
+    priority: Priority
+    reason: _Reason
+
+
+class AssignBody(Body):
+    """Whose ticket it is to be."""
+
+    technician_id: Name
+
+
+class MergeBody(Body):
+    """The ticket that goes on instead."""
+
+    into_ticket_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{3,64}$")]
+
+
+class CommandAccepted(BaseModel):
+    """The command is safe and will be carried out or refused by the ticket's ledger, in the ticket's order.
+
+    Either shows in the ticket's events, with `cause` (for a refusal also its reason) naming `command_id`.
+    """
+
+    command_id: str
+    ticket_id: str
+    events_url: str
