@@ -11,7 +11,7 @@ from services._runtime.hosting import ServiceApp, create_app
 from services._runtime.processor import Processor
 from services._runtime.producer import EventProducer
 from services.notifier.adapters.after_directory import AfterDirectory
-from services.notifier.adapters.email import Mailer, Server
+from services.notifier.adapters.email import Mailer
 from services.notifier.adapters.lookups import lookups_in
 from services.notifier.adapters.package_data import load_audience, load_library, refuse_missing
 from services.notifier.adapters.sender import HandOver, Sender
@@ -38,12 +38,11 @@ def build(settings: NotifierSettings, clock: Clock) -> ServiceApp:
     )
     notify = Processor(notify_topology(settings, audience, library, lookups_in(directory)), settings, clock=clock)
     delivery = Processor(delivery_topology(settings), settings, clock=clock, on_effects=hand_over.give)
-    server = Server(settings)
 
     def sender() -> Sender:
         return Sender(
             hand_over,
-            channels={Medium.EMAIL: lambda: Mailer(server, clock)},
+            channels={Medium.EMAIL: lambda: Mailer(settings, clock)},
             results=EventProducer(
                 settings.kafka_bootstrap, client_id=f"notifier-sender-{settings.instance}", clock=clock
             ),

@@ -8,7 +8,7 @@ gather them in one thread whichever of them they got.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -37,32 +37,21 @@ _CODES_OF_OUR_LOGIN: Final = frozenset({530, 534, 535})
 _PERMANENT: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where mail leaves, and under whose name. One attempt takes `timeout_seconds` at most."""
-
-    settings: NotifierSettings
-
-    @property
-    def timeout_seconds(self) -> float:
-        """Longest wait for one answer of the server; the sender bounds the whole attempt."""
-        return self.settings.notifier_send_timeout_seconds
-
-    def client(self) -> aiosmtplib.SMTP:
-        """Return a client that is not connected yet."""
-        settings = self.settings
-        password = settings.smtp_password
-        return aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            username=settings.smtp_username,
-            password=password.get_secret_value() if password is not None else None,
-            # Asking the machine for its name may ask a name server, and tells more than others need.
-            local_hostname=settings.mail_domain,
-            timeout=self.timeout_seconds,
-            use_tls=settings.smtp_security == "tls",
-            start_tls=settings.smtp_security == "starttls",
-        )
+def client_for(settings: NotifierSettings) -> aiosmtplib.SMTP:
+    """Return a client of the settings' server that is not connected yet."""
+    password = settings.smtp_password
+    return aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=password.get_secret_value() if password is not None else None,
+        # Asking the machine for its name may ask a name server, and tells more than others need.
+        local_hostname=settings.mail_domain,
+        # Longest wait for one answer; the sender bounds the whole attempt.
+        timeout=settings.notifier_send_timeout_seconds,
+        use_tls=settings.smtp_security == "tls",
+        start_tls=settings.smtp_security == "starttls",
+    )
 
 
 def compose(attempt: Attempt, settings: NotifierSettings) -> bytes:
@@ -82,21 +71,27 @@ def compose(attempt: Attempt, settings: NotifierSettings) -> bytes:
     mail["Message-ID"] = message_id(secret, attempt.ticket_id, attempt.delivery_id, domain)
     mail["In-Reply-To"] = root
     mail["References"] = root
-    mail["Content-Language"] = attempt.language
     mail["Auto-Submitted"] = "auto-generated"
     # Exchange asks with this header whether to answer "out of office", whatever Auto-Submitted says.
     mail["X-Auto-Response-Suppress"] = "All"
     mail[DELIVERY_HEADER] = f"{attempt.delivery_id}; attempt={attempt.number}"
     mail.set_content(attempt.body, charset="utf-8")
+    mail["Content-Language"] = attempt.language  # after the content, which throws away headers of its kind
     return mail.as_bytes()
 
 
 class Mailer:
     """One connection to the server, opened when needed and kept for the next mail. Not for two tasks at a time."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
-        self._server = server
+    def __init__(
+        self,
+        settings: NotifierSettings,
+        clock: Clock,
+        new_client: Callable[[NotifierSettings], aiosmtplib.SMTP] = client_for,
+    ) -> None:
+        self._settings = settings
         self._clock = clock
+        self._new_client = new_client
         self._client: aiosmtplib.SMTP | None = None
         self._used_at_seconds = 0.0
         self._stage = ""
@@ -107,7 +102,7 @@ class Mailer:
         A cancelled attempt closes the connection. A caller that gives up by a time-out asks `unfinished` what is known.
         """
         try:
-            mail = compose(attempt, self._server.settings)
+            mail = compose(attempt, self._settings)
         except (ValueError, LookupError) as error:
             return Report(Outcome.REFUSED, f"can't be written as a mail: {type(error).__name__}")
         finished = False
@@ -136,7 +131,7 @@ class Mailer:
 
     async def _transmit(self, address: str, mail: bytes) -> Report | None:
         try:
-            client = await self._ready_for(self._server.settings.mail_from)
+            client = await self._ready_for(self._settings.mail_from)
             self._stage = "recipient"
             await client.rcpt(address)
             self._stage = "data"
@@ -151,7 +146,7 @@ class Mailer:
     async def _ready_for(self, sender: str) -> aiosmtplib.SMTP:
         """Return a connection on which the server has taken `MAIL FROM`."""
         idle_seconds = self._clock.monotonic_seconds() - self._used_at_seconds
-        if self._client is not None and idle_seconds <= self._server.settings.notifier_connection_idle_seconds:
+        if self._client is not None and idle_seconds <= self._settings.notifier_connection_idle_seconds:
             self._stage = "sender"
             try:
                 await self._client.mail(sender)
@@ -164,7 +159,7 @@ class Mailer:
                 return self._client
         self._drop()
         self._stage = "connect"
-        client = self._client = self._server.client()
+        client = self._client = self._new_client(self._settings)
         await client.connect()
         self._stage = "sender"
         await client.mail(sender)

@@ -137,8 +137,11 @@ def compile_template(name: str, subject: str, body: str) -> Template:
     for value in ("", "x"):
         # A filter with arguments that it can't take shows only when it runs.
         trial = dict.fromkeys(VARIABLES, value)
-        _rendered(template.subject, trial)
-        _rendered(template.body, trial)
+        try:
+            _rendered(template.subject, trial)
+            _rendered(template.body, trial)
+        except InvalidTemplate as error:
+            raise InvalidTemplate(f"{name}: {error}") from error
     return template
 
 
@@ -213,8 +216,8 @@ def _rendered(template: jinja2.Template, values: Facts) -> str:
             length += len(piece)
             if length > BODY_CHARACTERS_MAX:
                 break
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
-        raise InvalidTemplate(f"a template can't be rendered: {error}") from error
+    except (jinja2.TemplateError, ArithmeticError, AssertionError, TypeError, ValueError) as error:
+        raise InvalidTemplate(f"a filter can't be run: {error}") from error
     if length > BODY_CHARACTERS_MAX:
         raise InvalidTemplate(f"a message of more than {BODY_CHARACTERS_MAX} characters")
     return "".join(pieces)
