@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from services._runtime import metrics
@@ -37,6 +38,11 @@ class Meter:
         metrics.PROCESSOR_RESTORE_SECONDS.labels(self._name).observe(seconds)
         metrics.PROCESSOR_RESTORED_RECORDS.labels(self._name).inc(records)
 
+    def lag(self, records_by_topic: Mapping[str, int]) -> None:
+        """How many records of each input are written but not yet read."""
+        for topic, records in records_by_topic.items():
+            metrics.PROCESSOR_LAG_RECORDS.labels(self._name, topic).set(records)
+
     def aborted(self, kind: str) -> None:
         """A transaction was aborted."""
         metrics.PROCESSOR_ABORTS.labels(self._name, kind).inc()
@@ -52,6 +58,8 @@ class Meter:
         self._parked_keys.set(sum(len(state.parked) for state in partitions))
         for seconds in batch.lateness_seconds:
             self._lateness_seconds.observe(seconds)
+        for topic, count in Counter(output.topic for output in batch.outputs).items():
+            metrics.PROCESSOR_OUTPUTS.labels(self._name, topic).inc(count)
         for topic, count in batch.records_by_topic.items():
             metrics.PROCESSOR_RECORDS.labels(self._name, topic).inc(count)
         for reason, count in batch.set_aside.items():

@@ -15,11 +15,12 @@ from confluent_kafka import KafkaException
 
 from services._runtime.clock import Clock, SystemClock
 from services._runtime.engine import TooManyDeadLettersError
+from services._runtime.kept import KeptStates
 from services._runtime.logs import get_logger
 from services._runtime.restore import MissingTopicError
 from services._runtime.session import Session
 from services._runtime.settings import RuntimeSettings
-from services._runtime.state import PartitionState, UnreadableStateError
+from services._runtime.state import UnreadableStateError
 from services._runtime.topology import Topology
 from services._runtime.transaction import WriterLost
 
@@ -55,7 +56,7 @@ class Processor(Generic[S]):
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=topology.name, daemon=True)
         self._session: Session[S] | None = None
-        self._kept: dict[int, PartitionState[S]] = {}
+        self._kept: KeptStates[S] = KeptStates(self._clock)
         self._progress_at = self._clock.monotonic_seconds()
         self._status = "new"
         self._halted = False
@@ -133,7 +134,7 @@ class Processor(Generic[S]):
     def _close_session(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            self._kept = session.close()
+            session.close()
 
     def _halt(self, reason: str) -> None:
         self._halted = True

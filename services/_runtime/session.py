@@ -28,10 +28,11 @@ from services._runtime.kafka import (
     producer_config,
     transactional_id,
 )
+from services._runtime.kept import KeptStates
 from services._runtime.logs import get_logger
 from services._runtime.measure import Meter
 from services._runtime.records import Record
-from services._runtime.restore import Restorer, end_offsets
+from services._runtime.restore import MissingTopicError, Restorer, end_offsets
 from services._runtime.settings import RuntimeSettings
 from services._runtime.state import PartitionState
 from services._runtime.timer_gate import TimerGate
@@ -45,6 +46,7 @@ BATCH_RECORDS_MAX: Final = 4_000
 GATHER_SECONDS: Final = 0.008
 IDLE_SECONDS: Final = 0.1
 RESTORE_STEP_SECONDS: Final = 0.05
+LAG_EVERY_SECONDS: Final = 5.0
 TIMERS_PER_BATCH: Final = 5_000
 ATTEMPTS_MAX: Final = 3
 SEEK_ATTEMPTS: Final = 100
@@ -56,9 +58,7 @@ Place = tuple[str, int]
 class Session(Generic[S]):
     """One life of consumer, producer and admin client. Everything runs on the processor's thread."""
 
-    def __init__(
-        self, topology: Topology[S], settings: RuntimeSettings, clock: Clock, kept: dict[int, PartitionState[S]]
-    ) -> None:
+    def __init__(self, topology: Topology[S], settings: RuntimeSettings, clock: Clock, kept: KeptStates[S]) -> None:
         self._topology = topology
         self._settings = settings
         self._clock = clock
@@ -78,6 +78,7 @@ class Session(Generic[S]):
         self._read_to: dict[Place, int] = {}
         self._restore_began_seconds = 0.0
         self._meter = Meter(topology)
+        self._measure_lag_at_seconds = 0.0
         self.committed_anything = False
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,21 +101,32 @@ class Session(Generic[S]):
         """Fence an earlier process of this slot, then join the group.
 
         Raises:
-            WriterLost: the broker can't be reached.
+            MissingTopicError: a topic does not exist, or the inputs and the changelog differ in partitions.
+            WriterLost, KafkaException: the broker can't be reached.
         """
+        self._check_topics()
         self._writer.start()
         self._consumer.subscribe(
             list(self._topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
-    def close(self) -> dict[int, PartitionState[S]]:
-        """Leave the group and return the states worth keeping, by partition."""
+    def _check_topics(self) -> None:
+        """A group on topics that are not there would idle for ever and look well."""
+        known = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
+        changelog = self._topology.changelog.name
+        for topic in (*self._topics, changelog, self._topology.dead_letters.name):
+            if topic not in known:
+                raise MissingTopicError(f"{topic} does not exist: run `python -m services topics apply`")
+        counts = {topic: len(known[topic].partitions) for topic in (*self._topics, changelog)}
+        if len(set(counts.values())) != 1:
+            raise MissingTopicError(f"the same key must be on the same partition everywhere, but there are {counts}")
+
+    def close(self) -> None:
+        """Leave the group; the states go to the kept ones."""
         self._consumer.close()
         self._restorer.close()
         self._writer.close()
-        kept = self._kept | self._engine.partitions
-        self._kept = {}
-        return kept
+        self._kept.put(self._engine.partitions.values())
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,6 +142,8 @@ class Session(Generic[S]):
         records = self._records(self._poll())
         if self._restorer.pending:
             self._activate(self._restorer.step(RESTORE_STEP_SECONDS))
+        if self._clock.monotonic_seconds() >= self._measure_lag_at_seconds:
+            self._measure_lag()
         return self._run_batch(records)
 
     def _poll(self) -> list[Any]:
@@ -279,6 +293,16 @@ class Session(Generic[S]):
             self._gate.ask(ask, now)
         return may_fire
 
+    def _measure_lag(self) -> None:
+        """Say how far behind the inputs are, from what the client has heard anyway: no request is made for it."""
+        self._measure_lag_at_seconds = self._clock.monotonic_seconds() + LAG_EVERY_SECONDS
+        lag = dict.fromkeys(self._topics, 0)
+        for (topic, partition), read_to in self._read_to.items():
+            marks = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+            if marks is not None and marks[1] > read_to:
+                lag[topic] += marks[1] - read_to
+        self._meter.lag(lag)
+
     # ── assignment and restore ──────────────────────────────────────────────────────────────────────────────────
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -297,7 +321,7 @@ class Session(Generic[S]):
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Keep the states: they hold committed values only, and most partitions come back at once."""
         del partitions
-        self._kept |= self._engine.partitions
+        self._kept.put(self._engine.partitions.values())
         self._engine.partitions.clear()
         self._restorer.forget(self._restorer.pending)
         self._gate.forget()
@@ -310,7 +334,7 @@ class Session(Generic[S]):
     def _begin_restore(self, wanted: frozenset[int]) -> None:
         self._restore_began_seconds = self._clock.monotonic_seconds()
         self._wanted = None
-        states = [self._kept.pop(each, None) or self._engine.new_partition(each) for each in sorted(wanted)]
+        states = [self._kept.take(each) or self._engine.new_partition(each) for each in sorted(wanted)]
         if states:
             places = [TopicPartition(topic, each) for topic in self._topics for each in sorted(wanted)]
             fence_dead_writers(self._settings, self._admin, self._topology.name, self._writer_id, places)
