@@ -12,7 +12,7 @@ from services._runtime.directory_file import DirectoryFile, DirectoryFileError, 
 from services._runtime.producer import Outgoing
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-DEMO = Path(__file__).parents[3] / "deploy/directory/demo.yaml"
+DEMO = Path(__file__).parents[3] / "deploy/local/demo/directory.yaml"
 TECHNICIAN = """
   - technician_id: li-wei
     name: 李伟
@@ -60,7 +60,7 @@ def test_the_demo_directory_can_be_taken_in_by_every_service() -> None:
         if record.topic.startswith("directory."):
             directory.apply(record.topic, record.key, record.value)
     assert len(directory.all("pools")) == 2
-    assert len(directory.all("technicians")) == 8
+    assert len(directory.all("technicians")) == 10
     assert "P0" in directory.get("sla_policies", "cn-demo").definition
 
 
