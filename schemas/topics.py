@@ -177,6 +177,10 @@ CHANGELOGS: Final = {
     ("feedback", "surveys"): _changelog("feedback", "surveys"),
 }
 
+NOTES: Final = Topic(
+    "aftercare.topics", "topic", "services topics apply", "how each topic was made", partitions=1, compacted=True
+)
+
 TOPICS: Final = (
     INTAKE_REQUESTS,
     TICKET_COMMANDS,
@@ -194,4 +198,5 @@ TOPICS: Final = (
     AUDIT,
     *DEAD_LETTERS.values(),
     *CHANGELOGS.values(),
+    NOTES,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from services._runtime.settings import RuntimeSettings
+from services._runtime.settings import KafkaSettings, RuntimeSettings
 
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_MS: Final = 1_500
@@ -27,7 +27,7 @@ def transactional_id(processor: str, settings: RuntimeSettings) -> str:
     return f"{processor}-{settings.instance}"
 
 
-def _common(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": client_id,
@@ -61,7 +61,7 @@ def consumer_config(settings: RuntimeSettings, group: str, client_id: str) -> di
     }
 
 
-def reader_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+def reader_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     """Return the settings of a consumer that reads given partitions; it joins no group and commits nothing."""
     return _common(settings, client_id) | {
         "group.id": f"{client_id}-reader",
@@ -75,7 +75,7 @@ def reader_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
     }
 
 
-def redrive_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+def redrive_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     """Return the settings of the operators' producer: idempotent, not transactional."""
     return _common(settings, client_id) | {
         "enable.idempotence": True,
@@ -98,6 +98,6 @@ def producer_config(settings: RuntimeSettings, writer: str) -> dict[str, Any]:
     }
 
 
-def admin_config(settings: RuntimeSettings, client_id: str) -> dict[str, Any]:
+def admin_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     """Return the settings of an admin client."""
     return _common(settings, client_id)

@@ -7,16 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.topic_settings import DEFAULT_PARTITIONS, DEFAULT_REPLICATION
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 SECRET_BYTES_MIN = 32
 """HS256 wants a key at least as long as its digest (RFC 7518, section 3.2)."""
 
 
-class RuntimeSettings(BaseSettings):
-    """Environment variables `AFTERCARE_<NAME>`, each declared here with its meaning and unit.
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how its topics are made: all that an operator's tools need, secrets not among it.
 
     Raises:
-        pydantic.ValidationError: at start, naming every variable that is missing or out of bounds.
+        pydantic.ValidationError: naming every variable that is out of bounds.
     """
 
     model_config = SettingsConfigDict(env_prefix="AFTERCARE_", extra="ignore", frozen=True)
@@ -26,6 +28,23 @@ class RuntimeSettings(BaseSettings):
         min_length=1,
         description="Kafka brokers to ask first, `host:port` separated by commas.",
     )
+    partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        default=DEFAULT_PARTITIONS,
+        description="Partitions of every keyed topic. Fixed once topics exist: keyed state lives by it.",
+    )
+    replication: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=DEFAULT_REPLICATION,
+        description="Copies of each topic. 1 only where a single broker runs.",
+    )
+
+
+class RuntimeSettings(KafkaSettings):
+    """Environment variables `AFTERCARE_<NAME>`, each declared here with its meaning and unit.
+
+    Raises:
+        pydantic.ValidationError: at start, naming every variable that is missing or out of bounds.
+    """
+
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
         description="Redis for what can be rebuilt: read model, thread index, idempotency keys, rate limits.",
@@ -52,14 +71,6 @@ class RuntimeSettings(BaseSettings):
     survey_url: str = Field(
         default="http://127.0.0.1:8085",
         description="Where customers reach surveys; links in messages start with it. No slash at the end.",
-    )
-    partitions: Annotated[int, Field(ge=1, le=1_000)] = Field(
-        default=48,
-        description="Partitions of every keyed topic. Fixed once topics exist: keyed state lives by it.",
-    )
-    replication: Annotated[int, Field(ge=1, le=10)] = Field(
-        default=3,
-        description="Copies of each topic. 1 only where a single broker runs.",
     )
     log_level: LogLevel = Field(default="info", description="Least severe level that is logged.")
     data_dir: Path = Field(

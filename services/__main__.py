@@ -1,0 +1,26 @@
+"""`python -m services …`: the operators' commands. Each lives in a module of the runtime that registers itself."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from services._runtime import directory_load, redrive, topic_admin
+
+COMMANDS: Final = (topic_admin, directory_load, redrive)
+"""Modules with `register(subparsers)`; every parser they add sets `run`, from parsed arguments to the exit status."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m services", description="Operate Aftercare.")
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for command in COMMANDS:
+        command.register(subparsers)
+    options = parser.parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
