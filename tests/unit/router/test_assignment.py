@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Language, Level, Presence
@@ -118,6 +118,7 @@ factors = st.builds(
 
 
 @given(technicians, st.dictionaries(st.sampled_from(NAMES), st.integers(1, 5)), works, factors)
+@settings(deadline=None)
 def test_groups_choose_whom_asking_everyone_would(
     people: list[Technician], loads: dict[str, int], offered: Work, weighing: Factors
 ) -> None:

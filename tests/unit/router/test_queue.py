@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Language, Level
@@ -76,6 +76,7 @@ works = st.builds(
 
 
 @given(st.lists(works, unique_by=lambda each: each.ticket_id))
+@settings(deadline=None)
 def test_work_is_taken_in_order_whatever_the_order_of_arrival(waiting: list[Work]) -> None:
     queue = queue_of(*waiting)
     taken = []

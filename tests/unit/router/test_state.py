@@ -7,9 +7,9 @@ import random
 import msgspec
 import pytest
 
-from schemas.vocabulary import Presence
+from schemas.vocabulary import Language, Presence
 from services.router.domain.roster import Roster
-from services.router.domain.work import profile_of
+from services.router.domain.work import Requirement, profile_of
 from services.router.state import (
     Ended,
     Held,
@@ -25,6 +25,7 @@ from services.router.state import (
 from tests.unit.router.words import NOON, technician, work
 
 POOL = "cn/north"
+ANY = Requirement(frozenset(), 1, Language.EN, 1)
 AN = technician("an", "db")
 BO = technician("bo", "db")
 
@@ -54,7 +55,7 @@ def pools_of(states: dict[str, State]) -> Pools:
 
 def seen(roster: Roster) -> dict[str, object]:
     """All that a roster says, free of the order in which it was told."""
-    groups = sorted(roster.groups_with(frozenset()), key=lambda group: sorted(group.profile.skills))
+    groups = sorted(roster.able(ANY).groups, key=lambda group: sorted(group.profile.skills))
     loads = {name: roster.load_of(name) for name in ("an", "bo", "chen", "visitor")}
     return {"groups": [(group.profile, group.members, group.ready) for group in groups], "loads": loads}
 
@@ -80,7 +81,7 @@ def test_taking_all_states_out_leaves_an_empty_pool() -> None:
     for key, state in STATES.items():
         pools.replace(key, state, None)
     roster = pools.pool(POOL).roster
-    assert (list(roster.groups_with(frozenset())), list(roster.groups_with(frozenset({"db"})))) == ([], [])
+    assert (roster.able(ANY).groups, roster.able(ANY._replace(skills=frozenset({"db"}))).groups) == ((), ())
     assert (roster.members, roster.load_of("an"), len(pools.pool(POOL).queue)) == (0, 0, 0)
 
 
