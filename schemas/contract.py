@@ -27,12 +27,15 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema
 
-from schemas.derive import derive
+from schemas.derive import UnsupportedFieldError, derive
 from schemas.personal import Personal, Plan, masked, plan_of
 from schemas.scalars import Day, Instant
 from schemas.wire import tighten
 
 __all__ = ["Contract", "Day", "Instant", "Part", "Personal", "all_contracts", "contract_of", "replace"]
+
+FREE_SETTINGS: Final = ConfigDict(title=None, json_schema_extra=None)
+"""The settings of a model that change nothing about what is read and written."""
 
 TYPE_NAME: Final = re.compile(r"aftercare(\.[a-z][a-z0-9_]*)+\.v[1-9][0-9]*")
 
@@ -95,6 +98,8 @@ class Part(BaseModel, metaclass=_StructsAreInstances):
         super().__pydantic_init_subclass__(**kwargs)
         if cls.__pydantic_generic_metadata__["parameters"]:
             return  # `Envelope` itself; `Envelope[TicketOpened]` gets its struct
+        if {**cls.model_config, **FREE_SETTINGS} != {**Part.model_config, **FREE_SETTINGS}:
+            raise UnsupportedFieldError(f"{cls.__qualname__}: model_config would not hold for its struct")
         struct = derive(cls)
         cls.__personal__ = plan_of(struct)
         for name in ("new", "struct"):

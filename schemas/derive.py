@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from types import NoneType, UnionType
+from functools import cached_property
+from types import FunctionType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
@@ -27,6 +28,7 @@ from schemas.wire import LARGEST_NUMBER, says_nothing
 
 CONSTRAINTS: Final = ("min_length", "max_length", "pattern", "ge", "le", "gt", "lt")
 CLASS_ATTRIBUTES: Final = ("type_name", "since")
+BEHAVIOUR: Final = (FunctionType, classmethod, staticmethod, property, cached_property)
 LENGTHS: Final = frozenset({"min_length", "max_length"})
 MODIFIERS: Final = ("alias", "validation_alias", "serialization_alias", "exclude", "exclude_if", "discriminator")
 
@@ -92,10 +94,13 @@ def _refuse_nesting(struct: msgspec.Struct) -> None:
 
 
 def _refuse_behaviour(model: type[BaseModel]) -> None:
-    """Validators and the like would hold at the gateways and not on the hot path."""
+    """Validators would hold at the gateways and not on the hot path; methods would be missed there."""
     decorators = model.__pydantic_decorators__
     found = [kind.name for kind in fields(decorators) if getattr(decorators, kind.name)]
     found += ["private attributes"] if model.__private_attributes__ else []
+    found += [
+        name for name, member in vars(model).items() if isinstance(member, BEHAVIOUR) and not name.startswith("_")
+    ]
     if found:
         raise UnsupportedFieldError(f"{model.__qualname__}: {', '.join(found)} can't be carried over to its struct")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from schemas.contract import Contract, Day, Instant, Part, Personal, all_contracts, contract_of, replace
 from schemas.derive import UnsupportedFieldError
@@ -213,6 +213,20 @@ def test_behaviour_that_the_struct_could_not_have_is_refused() -> None:
 
         class Hiding(Part):
             _secret: str = ""
+
+    with pytest.raises(UnsupportedFieldError, match="shout"):
+
+        class Shouting(Part):
+            name: str
+
+            def shout(self) -> str:
+                return self.name.upper()
+
+    with pytest.raises(UnsupportedFieldError, match="model_config"):
+
+        class Stripping(Part):
+            model_config = ConfigDict(str_strip_whitespace=True)
+            name: str
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2**70])
