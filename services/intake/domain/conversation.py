@@ -35,7 +35,7 @@ class Conversation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def store_key(tenant: str, conversation: str) -> str:
     """Where a conversation is kept: two tenants may well use one name, and must never share a ticket."""
-    return f"{tenant.replace('/', '%2F')}/{conversation}"
+    return f"{tenant.replace('%', '%25').replace('/', '%2F')}/{conversation}"
 
 
 def mark_of(request: RequestReceived) -> int:

@@ -194,7 +194,7 @@ def _refusal(rule: Rule, ticket: Ticket, command: Any, moment: Moment) -> Refusa
         return _illegal(type(command), ticket.status)
     if rule.who and (who := capacity_of(ticket, command.actor)) not in rule.who:
         legal = " or ".join(rule.who)
-        return Refusal(f"{who.value} may not give {type(command).__name__}; {legal} may")
+        return Refusal(f"{who.value} may not give {type(command).__name__}; it is legal for {legal}")
     return None
 
 
