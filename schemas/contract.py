@@ -27,9 +27,10 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic._internal._model_construction import ModelMetaclass
 from pydantic_core import CoreSchema
 
-from schemas.derive import UnsupportedFieldError, derive
+from schemas.derive import derive
 from schemas.personal import Personal, Plan, masked, plan_of
 from schemas.scalars import Day, Instant
+from schemas.shapes import UnsupportedFieldError
 from schemas.wire import tighten
 
 __all__ = ["Contract", "Day", "Instant", "Part", "Personal", "all_contracts", "contract_of", "replace"]

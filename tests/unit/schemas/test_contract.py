@@ -9,7 +9,7 @@ import pytest
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from schemas.contract import Contract, Day, Instant, Part, Personal, all_contracts, contract_of, replace
-from schemas.derive import UnsupportedFieldError
+from schemas.shapes import UnsupportedFieldError
 
 
 class Colour(StrEnum):
