@@ -8,6 +8,7 @@ fails, and neither may stop a processor.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
@@ -31,7 +32,8 @@ from services._runtime.web import create_web
 from services._runtime.web_server import WebServer
 
 PROCESSOR_STOP_SECONDS: Final = 7.0
-"""With the second that the worker takes to leave, all of a process stops within 10 s."""
+EDGES_STOP_SECONDS: Final = 7.0
+"""Both go on at the same time. With the two seconds that the worker takes to leave, a process stops within 10 s."""
 
 log = get_logger(__name__)
 
@@ -58,6 +60,14 @@ class ServiceWorker(faust.Worker):
         self.spinner = None
         settings = self.app.settings
         configure_logging(level_of(level), service=self.app.service_name, instance=settings.instance)
+        threading.excepthook = _report_thread
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    """Put the end of a thread into the log; Python's own way is a trace on standard error."""
+    name = failure.thread.name if failure.thread is not None else "unknown"
+    error = failure.exc_value or failure.exc_type()
+    log.error("thread_failed", thread=name, error=type(error).__name__, exc_info=error)
 
 
 class _HostOnly(BootStrategy):
@@ -136,9 +146,10 @@ class Host(Service):
     ) -> None:
         super().__init__()
         self.web = web
+        self.control = control
         self._processors = tuple(processors)
         self._processing: list[ProcessorLike] = []
-        self._supervised = (*services, control) if control is not None else tuple(services)
+        self._services = tuple(services)
         needed: list[Part] = [web, *processors, *([directory] if directory is not None else [])]
         self.health = Health(needed, shown=services)
 
@@ -148,8 +159,10 @@ class Host(Service):
         for processor in self._processors:
             processor.start()
             self._processing.append(processor)
-        for part in self._supervised:
+        for part in self._services:
             await part.start()
+        if self.control is not None:
+            await self.control.start()
         log.info("service_started", parts=[part.name for part in self.health.parts])
 
     async def on_stop(self) -> None:
@@ -166,8 +179,20 @@ class Host(Service):
         log.info("service_stopped")
 
     async def _stop_edges(self) -> None:
-        await self.web.stop()
-        await asyncio.gather(*(part.stop() for part in self._supervised))
+        try:
+            async with asyncio.timeout(EDGES_STOP_SECONDS):
+                await self.web.stop()
+                await asyncio.gather(self._stop_services(), self._stop_control())
+        except TimeoutError:
+            log.error("edges_abandoned")  # noqa: TRY400 - where it was cut off says nothing
+
+    async def _stop_services(self) -> None:
+        for part in reversed(self._services):
+            await part.stop()
+
+    async def _stop_control(self) -> None:
+        if self.control is not None:
+            await self.control.stop()
 
 
 def create_app(
@@ -188,7 +213,8 @@ def create_app(
         processors: not started; each gets its thread.
         web: the service's pages and APIs from `web.create_web`; None serves only the probes.
         services: by name, what makes a further asyncio service (mail poller, read model), each anew after a crash.
-            They start after the web server, in this order, and stop after it has answered what was under way.
+            They start after the web server, in this order, and stop in the reverse order once it has answered what was
+            under way; so what others use comes first.
         directory: is kept up to date by a Faust agent; the service is not ready before it has been read.
         clock: the machine's if None.
     """

@@ -1,5 +1,6 @@
 """Redis for what can be rebuilt: bounded waits, keys that begin with their tenant, one error when it is gone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -14,6 +15,8 @@ from services._runtime.metrics import REDIS_ERRORS
 from services._runtime.unavailable import RedisUnavailable
 
 TIMEOUT_SECONDS: Final = 1.0
+CALL_SECONDS: Final = 2.0
+BLOCK_SECONDS: Final = 5.0
 CONNECTIONS_MAX: Final = 64
 _PREFIX: Final = "aftercare"
 
@@ -23,7 +26,8 @@ class RedisClient:
 
     Args:
         url: `redis://host:port/number`.
-        timeout_seconds: the longest wait for a connection and for one answer.
+        timeout_seconds: the longest wait for a connection and for one answer. A call of this class's own may repeat
+            once, and takes `CALL_SECONDS` at most.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -42,22 +46,26 @@ class RedisClient:
         self._redis = redis.Redis.from_pool(pool)
 
     @asynccontextmanager
-    async def commands(self) -> AsyncIterator["redis.Redis"]:
+    async def commands(self, within_seconds: float | None = BLOCK_SECONDS) -> AsyncIterator["redis.Redis"]:
         """The Redis commands, with what goes wrong turned into `RedisUnavailable`.
+
+        Args:
+            within_seconds: the longest that the whole block may take; None for reads that block on purpose.
 
         Raises:
             RedisUnavailable: no answer in time, or no connection.
             redis.exceptions.ResponseError: Redis refused a command as such, which is a mistake of ours.
         """
         try:
-            yield self._redis
+            async with asyncio.timeout(within_seconds):
+                yield self._redis
         except (OutOfMemoryError, ReadOnlyError) as error:
             REDIS_ERRORS.labels("read_only").inc()
             raise RedisUnavailable(type(error).__name__) from error
         except ResponseError:
             REDIS_ERRORS.labels("refused").inc()
             raise
-        except RedisTimeoutError as error:
+        except (RedisTimeoutError, TimeoutError) as error:
             REDIS_ERRORS.labels("timeout").inc()
             raise RedisUnavailable("no answer in time") from error
         except RedisError as error:
@@ -66,27 +74,27 @@ class RedisClient:
 
     async def get(self, key: str) -> str | None:
         """The text at `key`, None where there is none."""
-        async with self.commands() as commands:
+        async with self.commands(CALL_SECONDS) as commands:
             return _text(await commands.get(key))
 
     async def put(self, key: str, value: str, *, ttl_seconds: int) -> None:
         """Set `key` for `ttl_seconds`. Nothing of ours stays in Redis without an end."""
-        async with self.commands() as commands:
+        async with self.commands(CALL_SECONDS) as commands:
             await commands.set(key, value, ex=ttl_seconds)
 
     async def put_if_absent(self, key: str, value: str, *, ttl_seconds: int) -> str | None:
         """Set `key` unless it is set. Returns None when this call set it, else the value that was there."""
-        async with self.commands() as commands:
+        async with self.commands(CALL_SECONDS) as commands:
             return _text(await commands.set(key, value, ex=ttl_seconds, nx=True, get=True))
 
     async def delete(self, *keys: str) -> int:
         """Remove keys; returns how many there were."""
-        async with self.commands() as commands:
+        async with self.commands(CALL_SECONDS) as commands:
             return int(await commands.delete(*keys)) if keys else 0
 
     async def count_within(self, key: str, *, window_seconds: int) -> int:
         """Count a call in a fixed window that begins with the first one; returns how many there were in it."""
-        async with self.commands() as commands, commands.pipeline(transaction=True) as pipeline:
+        async with self.commands(CALL_SECONDS) as commands, commands.pipeline(transaction=True) as pipeline:
             pipeline.incr(key)
             pipeline.expire(key, window_seconds, nx=True)
             count, _ = await pipeline.execute()
@@ -95,7 +103,7 @@ class RedisClient:
     async def answers(self) -> bool:
         """Whether Redis answers now."""
         try:
-            async with self.commands() as commands:
+            async with self.commands(CALL_SECONDS) as commands:
                 return bool(await commands.ping())
         except RedisUnavailable:
             return False

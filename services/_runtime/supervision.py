@@ -48,7 +48,8 @@ class Supervised(Service):
         self._create = create
         self._before = before or _nothing
         self._after = after or _nothing
-        self._running: ServiceT | None = None
+        self.running: ServiceT | None = None
+        """What runs now; None between attempts."""
         self._keeper: asyncio.Task[None] | None = None
         self._trouble = "starting"
 
@@ -60,12 +61,12 @@ class Supervised(Service):
     @property
     def ready(self) -> bool:
         """The service runs, and is ready where it says so."""
-        return self._running is not None and bool(getattr(self._running, "ready", True))
+        return self.running is not None and bool(getattr(self.running, "ready", True))
 
     @property
     def status(self) -> str:
         """The service's own words, or why it does not run."""
-        return self._trouble if self._running is None else str(getattr(self._running, "status", "running"))
+        return self._trouble if self.running is None else str(getattr(self.running, "status", "running"))
 
     async def on_start(self) -> None:
         """Called by mode."""
@@ -103,14 +104,14 @@ class Supervised(Service):
                 return
             service = self._create()
             await self._until_stopped(service.start())
-            self._running = service
+            self.running = service
             await self._until_stopped(service.wait_until_stopped())
             if service.crash_reason is not None:
                 self._note(service.crash_reason)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt comes
             self._note(error)
         finally:
-            self._running = None
+            self.running = None
             await self._discard(service)
 
     async def _discard(self, service: ServiceT | None) -> None:
