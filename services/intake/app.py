@@ -196,4 +196,9 @@ def build(settings: IntakeSettings, *, clock: Clock | None = None) -> ServiceApp
     )
 
 
-app = build(IntakeSettings())
+def __getattr__(name: str) -> ServiceApp:
+    """Build `app` when it is first asked for: parts of this module can be had without the environment of a service."""
+    if name != "app":
+        raise AttributeError(name)
+    made = globals()["app"] = build(IntakeSettings())
+    return made

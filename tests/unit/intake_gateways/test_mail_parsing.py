@@ -65,7 +65,9 @@ def test_characters_of_gbk_are_read_where_a_mail_claims_the_smaller_gb2312() -> 
 
 
 def test_raw_bytes_in_headers_and_body_without_any_charset_are_guessed() -> None:
-    raw = b"From: li@acme.example\r\nSubject: " + "系统无法登录".encode("gbk") + b"\r\n\r\n" + "请帮忙".encode("gb18030")
+    raw = (
+        b"From: li@acme.example\r\nSubject: " + "系统无法登录".encode("gbk") + b"\r\n\r\n" + "请帮忙".encode("gb18030")
+    )
     parsed = read(raw)
     assert parsed.subject == "系统无法登录"
     assert parsed.body == "请帮忙"

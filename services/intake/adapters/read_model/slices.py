@@ -73,7 +73,9 @@ def slices_of(batch: Batch, reached: Mapping[Place, int]) -> list[Slice]:
         start = reached.get(place, FROM_THE_BEGINNING)
         if records[0].offset < start:
             raise TopicRewoundError(place)
-        made.append(Slice(name_of(place), start, batch.positions[place], list(_changes(records))))
+        changes = list(_changes(records))
+        READ_MODEL_RECORDS.labels("projected").inc(len(changes))
+        made.append(Slice(name_of(place), start, batch.positions[place], changes))
     return made
 
 
@@ -88,7 +90,6 @@ def _changes(records: Iterable[Record]) -> Iterable[Applied]:
             READ_MODEL_RECORDS.labels("skipped").inc()
             continue
         if change is not None:
-            READ_MODEL_RECORDS.labels("projected").inc()
             yield change
 
 
