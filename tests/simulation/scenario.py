@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from schemas.directory import PoolDefined, TechnicianDefined
 from schemas.vocabulary import Language, Level, Medium
 from services._runtime.topology import Topology
+from services.feedback.handlers import feedback_topology
+from services.feedback.settings import FeedbackSettings
 from services.intake.adapters.rule_file import load_rules
 from services.intake.handlers.ledger import ledger_topology
 from services.intake.handlers.normaliser import normaliser_topology
@@ -61,6 +63,7 @@ def topologies() -> list[Topology[Any]]:
         router_topology(RouterSettings(secret=SECRET)),
         notify_topology(notifier, audience, load_library(), lookups),
         delivery_topology(notifier),
+        feedback_topology(FeedbackSettings(secret=SECRET)),
     ]
 
 
