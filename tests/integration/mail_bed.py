@@ -81,7 +81,7 @@ class Bus:
         found: list[tuple[str, Any]] = []
         ended = 0
         while ended < partitions:
-            for message in consumer.consume(1_000, 10):
+            for message in consumer.consume(1_000, 0.1):
                 error = message.error()
                 if error is not None:
                     assert error.code() == KafkaError._PARTITION_EOF, error

@@ -151,6 +151,8 @@ class Sender(Service):
         idle_seconds: connections without work are closed after this.
     """
 
+    mundane_level = "debug"
+
     def __init__(
         self,
         hand_over: HandOver,
