@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 TicketId = Annotated[str, Field(min_length=3, max_length=64)]
-Priority = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
+Priority = Annotated[str, Field(min_length=1, max_length=8)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Text = Annotated[str, Field(max_length=100_000)]
 Line = Annotated[str, Field(max_length=1_000)]
