@@ -116,7 +116,7 @@ class NotifierSettings(RuntimeSettings):
     def _is_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError) as error:
+        except (OSError, LookupError, ValueError) as error:
             raise ValueError("not the name of a time zone") from error
         return value
 

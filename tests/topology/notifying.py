@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from schemas.contract import Contract
 from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
@@ -78,6 +78,14 @@ def pool(**changes: Any) -> PoolDefined:
     """Return the pool with its three people."""
     stated = {"lead_email": LEAD, "supervisor_email": SUPERVISOR, "director_email": DIRECTOR}
     return PoolDefined.new(pool=POOL, title="North", **{**stated, **changes})
+
+
+class Sent(NamedTuple):
+    """An event as it was sent."""
+
+    topic: Topic
+    data: Contract
+    occurred_at: datetime
 
 
 class Ticket:
@@ -233,9 +241,8 @@ class Ticket:
 
     def repeat(self, copies: int = 1) -> None:
         """Send the last event again, as it was."""
-        topic, data, occurred_at = self._last
         for _ in range(copies):
-            self.driver.send(topic, TICKET, data, occurred_at=occurred_at)
+            self.driver.send(self.last.topic, TICKET, self.last.data, occurred_at=self.last.occurred_at)
 
     def _event(self, contract: Any, status: Status, occurred_at: datetime | None = None, **fields: Any) -> None:
         self.sequence += 1
@@ -271,5 +278,5 @@ class Ticket:
         self._send(TICKET_SLA, data, self.driver.now)
 
     def _send(self, topic: Topic, data: Contract, occurred_at: datetime) -> None:
-        self._last = (topic, data, occurred_at)
+        self.last = Sent(topic, data, occurred_at)
         self.driver.send(topic, TICKET, data, occurred_at=occurred_at)

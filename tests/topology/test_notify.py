@@ -232,6 +232,16 @@ def test_an_event_that_comes_again_tells_nobody_again(node: Node) -> None:
     assert (ticket.told(), ticket.suppressed()) == ([], [])
 
 
+def test_an_old_closing_that_comes_again_does_not_end_a_reopened_ticket() -> None:
+    ticket = Ticket()
+    ticket.until(Node.CLOSED)
+    closing = ticket.last
+    ticket.reopened()
+    ticket.told()
+    ticket.driver.send(closing.topic, TICKET, closing.data, occurred_at=closing.occurred_at)
+    assert (ticket.told(), ticket.driver.timers(TICKET)) == ([], {})
+
+
 def test_work_begun_twice_in_a_cycle_is_told_once_and_again_in_the_next() -> None:
     ticket = Ticket()
     ticket.until(Node.IN_PROGRESS)
