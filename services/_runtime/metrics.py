@@ -192,3 +192,17 @@ NOTIFIER_ATTEMPT_SECONDS: Final = _histogram(
 NOTIFIER_ATTEMPTS_WAITING: Final = _gauge("notifier_attempts_waiting", "Attempts that wait for their turn.")
 
 # ---------------------------------------------------------------- feedback
+
+FEEDBACK_SURVEYS: Final = _counter(
+    "feedback_surveys_total",
+    "What became of surveys (requested, skipped, expired) and of answers (rated, rated_low, refused).",
+    "outcome",
+)
+FEEDBACK_CSAT: Final = _histogram(
+    "feedback_csat", "CSAT scores of ratings, 1 to 5; no unit.", buckets=(1.0, 2.0, 3.0, 4.0, 5.0)
+)
+FEEDBACK_NPS: Final = _histogram(
+    "feedback_nps",
+    "NPS scores of ratings, 0 to 10; no unit. Detractors to 6, promoters from 9.",
+    buckets=(6.0, 8.0, 10.0),
+)
