@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ POOLS = DIRECTORY["pools"].name
 STOP_SECONDS = 10.0
 READY_SECONDS = 40.0
 SECRET = "s" * 32
+NOBODY = "127.0.0.1:1"
 PYTHON = (sys.executable, "-m", "tests.integration.hosted")
 FAUST = (sys.executable, "-m", "faust", "-A", "tests.integration.hosted", "worker", "-l", "info")
 
@@ -80,10 +82,8 @@ class Hosted:
         return CLOCK.monotonic_seconds() - began
 
 
-@contextmanager
-def hosted(command: tuple[str, ...], bootstrap: str, folder: Path, prefix: str) -> Iterator[Hosted]:
-    port, log = ports.free_port(), folder / "service.log"
-    environment = {
+def environment_of(bootstrap: str, folder: Path, port: int, prefix: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "AFTERCARE_KAFKA_BOOTSTRAP": bootstrap,
         "AFTERCARE_SECRET": SECRET,
@@ -93,6 +93,12 @@ def hosted(command: tuple[str, ...], bootstrap: str, folder: Path, prefix: str) 
         "HOSTED_PREFIX": prefix,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@contextmanager
+def hosted(command: tuple[str, ...], bootstrap: str, folder: Path, prefix: str) -> Iterator[Hosted]:
+    port, log = ports.free_port(), folder / "service.log"
+    environment = environment_of(bootstrap, folder, port, prefix)
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -219,26 +225,18 @@ def test_a_service_started_either_way_works_and_leaves_its_groups_when_told_to(
     with hosted(command, local_kafka, tmp_path, prefix) as service:
         wait_until(service.is_ready, READY_SECONDS, "ready")
         assert 'aftercare_part_ready{part="directory"} 1.0' in httpx.get(f"{service.url}/metrics").text
-        assert len(groups_with_members(local_kafka, prefix)) == 2, "the processor's and the agents'"
+        wait_until(lambda: len(groups_with_members(local_kafka, prefix)) == 2, what="the processor's and the agents'")
         assert service.stop() < STOP_SECONDS
         assert service.actions()[-1] == "service_stopped"
     assert groups_with_members(local_kafka, prefix) == []
 
 
 def test_a_taken_port_ends_the_process_with_a_failure(tmp_path: Path) -> None:
-    with hosted(PYTHON, "127.0.0.1:1", tmp_path, "x") as first:
-        wait_until(lambda: first.probe("healthz")[0] == 200, what="the first one listening")
-        environment = {
-            "PATH": os.environ["PATH"],
-            "AFTERCARE_SECRET": SECRET,
-            "AFTERCARE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-            "AFTERCARE_HTTP_PORT": first.url.rpartition(":")[2],
-            "AFTERCARE_DATA_DIR": str(tmp_path / "second"),
-            "HOSTED_PREFIX": "x",
-        }
-        second = subprocess.run(PYTHON, env=environment, capture_output=True, timeout=30, check=False)
-    assert second.returncode != 0
-    assert b"in use" in second.stdout + second.stderr
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = environment_of(NOBODY, tmp_path, taken.getsockname()[1], "taken")
+        failed = subprocess.run(PYTHON, env=environment, capture_output=True, timeout=30, check=False)
+    assert failed.returncode != 0
+    assert b"in use" in failed.stdout + failed.stderr
 
 
 def started_in_this_process(bootstrap: str, folder: Path, directory: Directory) -> ServiceApp:
