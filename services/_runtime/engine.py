@@ -209,8 +209,8 @@ class Engine(Generic[S]):
                 timers = old.timers if old is not None else ()
             part.put(key, Entry(self.topology.state_version, timers, state) if state is not None else None)
         for change in decision.changes:
-            gone = change.state is None
-            part.put(change.key, None if gone else Entry(self.topology.state_version, change.timers, change.state))
+            new = change.state
+            part.put(change.key, Entry(self.topology.state_version, change.timers, new) if new is not None else None)
 
     def _encode(self, emit: Emit, cause: Event, number: int) -> Output:
         data, topic, event_id, time = emit.data, emit.topic.name, emit.id, emit.occurred_at

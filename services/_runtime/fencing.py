@@ -52,7 +52,7 @@ def fence(settings: RuntimeSettings, writer: str) -> None:
     except KafkaException as error:
         log.warning("writer_not_fenced", writer=writer, error=str(error))
     finally:
-        producer.close(0)
+        producer.close()
 
 
 def fence_dead_writers(

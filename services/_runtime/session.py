@@ -299,7 +299,7 @@ class Session(Generic[S]):
         lag = dict.fromkeys(self._topics, 0)
         for (topic, partition), read_to in self._read_to.items():
             marks = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
-            if marks is not None and marks[1] > read_to:
+            if marks[1] > read_to:
                 lag[topic] += marks[1] - read_to
         self._meter.lag(lag)
 
@@ -344,10 +344,10 @@ class Session(Generic[S]):
     def _stable_offsets(self, places: list[TopicPartition]) -> dict[Place, int]:
         """The committed offsets once no open transaction could still change them; where there are none, the start."""
         deadline = self._clock.monotonic_seconds() + 2 * TRANSACTION_TIMEOUT_MS / 1000
-        while True:
+        answer: list[TopicPartition] | None = None
+        while answer is None:
             try:
                 answer = self._consumer.committed(places, timeout=REQUEST_SECONDS)
-                break
             except KafkaException as error:
                 unstable = error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT or error.args[0].retriable()
                 if not unstable or self._clock.monotonic_seconds() > deadline:

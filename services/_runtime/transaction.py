@@ -64,7 +64,7 @@ class Writer:
 
     def close(self) -> None:
         """Release the client; what was not committed is aborted by whoever takes over the id."""
-        self._producer.close(0)
+        self._producer.close()
 
     def commit(
         self,

@@ -35,9 +35,11 @@ def settings_for(bootstrap: str, instance: str = "0") -> RuntimeSettings:
 
 def counting_on(prefix: str, remind_seconds: float) -> Counting:
     """Return the counting topology over topics that begin with `prefix`."""
-    names = ("commands", "counts", "reminders", "changelog", "dlq")
-    topics = [Topic(f"{prefix}.{name}", "ticket id", "test", name) for name in names]
-    return Counting(f"{prefix}.counting", *topics, remind_seconds=remind_seconds)
+    commands, counts, reminders, changelog, dead_letters = (
+        Topic(f"{prefix}.{name}", "ticket id", "test", name)
+        for name in ("commands", "counts", "reminders", "changelog", "dlq")
+    )
+    return Counting(f"{prefix}.counting", commands, counts, reminders, changelog, dead_letters, remind_seconds)
 
 
 @dataclass
@@ -88,11 +90,13 @@ class KafkaBed:
         )
         self.send_bytes(key, value)
 
-    def send_bytes(self, key: str, value: bytes | None, headers: list[tuple[str, bytes]] | None = None) -> None:
+    def send_bytes(
+        self, key: str, value: bytes | None, headers: list[tuple[str, str | bytes | None]] | None = None
+    ) -> None:
         """Write raw bytes."""
         while True:
             try:
-                self._producer.produce(self.counting.commands.name, key=key.encode(), value=value, headers=headers)
+                self._producer.produce(self.counting.commands.name, key=key.encode(), value=value)
             except BufferError:
                 self._producer.poll(0.1)
             else:
@@ -120,11 +124,11 @@ class KafkaBed:
         deadline = CLOCK.monotonic_seconds() + WAIT_SECONDS
         while len(ended) < self.partitions and CLOCK.monotonic_seconds() < deadline:
             for message in consumer.consume(10_000, 0.2):
-                if message.error() is None:
-                    if message.value() is not None:
-                        events.append(json.loads(message.value()))
-                elif message.error().code() == KafkaError._PARTITION_EOF:
-                    ended.add(message.partition())
+                error, value = message.error(), message.value()
+                if error is None:
+                    events += [json.loads(value)] if value is not None else []
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition() or 0)
         consumer.close()
         return events
 
