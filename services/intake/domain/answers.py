@@ -20,7 +20,7 @@ from schemas.vocabulary import Level, Status
 from services.intake.domain.commands import offered_anew, reopened
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome, Story, tell_remnant
-from services.intake.domain.ticket import OFFERED, OPEN, Moment, Remnant, State, Ticket
+from services.intake.domain.ticket import OFFERED, OPEN, OVER, Moment, Remnant, State, Ticket
 
 RESOLUTION: Final = "resolution"
 """The target whose due time orders the queue."""
@@ -127,6 +127,6 @@ def review_requested(
     """Reopen where the review says so and the ticket is over but not for good."""
     if not answer.reopen or not isinstance(state, Ticket) or moment.mark in state.recent:
         return None
-    if state.status not in {Status.RESOLVED, Status.CLOSED} or answer.cycle != state.cycle:
+    if state.status not in OVER or answer.cycle != state.cycle:
         return None
     return reopened(Story(state, moment, policy), answer.reason)

@@ -39,7 +39,7 @@ from schemas.ticket_events import (
 )
 from schemas.vocabulary import ActorKind, Status
 from services.intake.domain.story import Outcome, Story
-from services.intake.domain.ticket import DECLINES_REMEMBERED
+from services.intake.domain.ticket import DECLINES_REMEMBERED, OVER
 
 
 class Refusal(str):
@@ -63,7 +63,7 @@ def add_customer_message(story: Story, command: AddCustomerMessage) -> Outcome |
     if (expired := _reopening_expired(story)) is not None:
         return expired
     story.tell(CustomerReplied, status, message_id=command.message_id, channel=command.channel, body=command.body)
-    if status in {Status.RESOLVED, Status.CLOSED}:
+    if status in OVER:
         return reopened(story, "the customer wrote again")
     if status is Status.PENDING:
         requester = Actor.new(kind=ActorKind.REQUESTER, actor_id=story.ticket.requester_id)

@@ -38,7 +38,7 @@ from services.intake.domain import commands
 from services.intake.domain.commands import Refusal
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome, Story, tell_remnant
-from services.intake.domain.ticket import HELD, OFFERED, OPEN, WORKED_ON, Moment, Remnant, State, Ticket
+from services.intake.domain.ticket import HELD, OFFERED, OPEN, OVER, WORKED_ON, Moment, Remnant, State, Ticket
 
 REASON_CHARACTERS: Final = 1_000
 
@@ -61,12 +61,18 @@ class Rule(NamedTuple):
     carry_out: Callable[[Story, Any], Outcome | Refusal]
 
 
-_OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
+_TECHNICIAN: Final = Who.TECHNICIAN
+_CAPACITIES: Final = {
+    ActorKind.TECHNICIAN: _TECHNICIAN,
+    ActorKind.COORDINATOR: Who.COORDINATOR,
+    ActorKind.REQUESTER: Who.REQUESTER,
+    ActorKind.SYSTEM: Who.SYSTEM,
+}
 _IN_CHARGE: Final = (Who.ASSIGNEE, Who.COORDINATOR)
 _CUSTOMER_SIDE: Final = (Who.REQUESTER, Who.COORDINATOR, Who.SYSTEM)
 
 RULES: Final[Mapping[type[Contract], Rule]] = {
-    AddCustomerMessage.struct: Rule(OPEN | _OVER, (), commands.add_customer_message),
+    AddCustomerMessage.struct: Rule(OPEN | OVER, (), commands.add_customer_message),
     ReplyToCustomer.struct: Rule(OFFERED | {Status.RESOLVED}, _IN_CHARGE, commands.reply_to_customer),
     AcceptAssignment.struct: Rule(frozenset({Status.ASSIGNED}), _IN_CHARGE, commands.accept_assignment),
     DeclineAssignment.struct: Rule(HELD, _IN_CHARGE, commands.decline_assignment),
@@ -75,7 +81,7 @@ RULES: Final[Mapping[type[Contract], Rule]] = {
     ChangePriority.struct: Rule(OPEN, (*_IN_CHARGE, Who.SYSTEM), commands.change_priority),
     ResolveTicket.struct: Rule(WORKED_ON, _IN_CHARGE, commands.resolve_ticket),
     ConfirmResolution.struct: Rule(frozenset({Status.RESOLVED}), _CUSTOMER_SIDE, commands.confirm_resolution),
-    ReopenTicket.struct: Rule(_OVER, (*_CUSTOMER_SIDE, Who.ASSIGNEE), commands.reopen_ticket),
+    ReopenTicket.struct: Rule(OVER, (*_CUSTOMER_SIDE, Who.ASSIGNEE), commands.reopen_ticket),
     CancelTicket.struct: Rule(OPEN, _CUSTOMER_SIDE, commands.cancel_ticket),
     MergeTicket.struct: Rule(OPEN, (*_IN_CHARGE, Who.SYSTEM), commands.merge_ticket),
 }
@@ -177,13 +183,8 @@ def _new_ticket(state: Remnant | None, command: OpenTicket, moment: Moment) -> T
 
 def capacity_of(ticket: Ticket, actor: Actor) -> Who:
     """In which capacity an actor acts on a ticket. A requester's token names the ticket, so the API has checked it."""
-    if actor.kind is ActorKind.COORDINATOR:
-        return Who.COORDINATOR
-    if actor.kind is ActorKind.REQUESTER:
-        return Who.REQUESTER
-    if actor.kind is ActorKind.SYSTEM:
-        return Who.SYSTEM
-    return Who.ASSIGNEE if actor.actor_id == ticket.technician_id else Who.TECHNICIAN
+    capacity = _CAPACITIES[actor.kind]
+    return Who.ASSIGNEE if capacity is _TECHNICIAN and actor.actor_id == ticket.technician_id else capacity
 
 
 def _refusal(rule: Rule, ticket: Ticket, command: Any, moment: Moment) -> Refusal | None:

@@ -13,7 +13,7 @@ from schemas.ticket_events import TicketEvent, TicketQueued
 from schemas.ticket_snapshots import TicketSnapshot
 from schemas.vocabulary import Status
 from services.intake.domain.policy import LedgerPolicy
-from services.intake.domain.ticket import OFFERED, Moment, Remnant, State, Ticket, remembering
+from services.intake.domain.ticket import ENDED, OFFERED, Moment, Remnant, State, Ticket, remembering
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -26,21 +26,6 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     facts: Sequence[TicketEvent] = ()
     work: Sequence[OfferMade | OfferWithdrawn] = ()
     snapshot: TicketSnapshot | None = None
-
-
-def fact(
-    contract: type[TicketEvent], state: State, sequence: int, status: Status, moment: Moment, fields: dict[str, Any]
-) -> TicketEvent:
-    """One event of a ticket. `fields` are those that `contract` has beyond `TicketEvent`."""
-    return contract.new(
-        ticket_id=state.ticket_id,
-        sequence=sequence,
-        status=status,
-        cause=moment.cause,
-        decided_at=moment.decided_at,
-        position=moment.position,
-        **fields,
-    )
 
 
 class Story:
@@ -67,9 +52,20 @@ class Story:
 
     def tell(self, contract: type[TicketEvent], status: Status, **fields: Any) -> None:
         """State the next fact, after which the ticket is in `status`."""
+        moment = self.moment
         self.sequence += 1
         self.status = status
-        self.facts.append(fact(contract, self.ticket, self.sequence, status, self.moment, fields))
+        self.facts.append(
+            contract.new(
+                ticket_id=moment.ticket_id,
+                sequence=self.sequence,
+                status=status,
+                cause=moment.cause,
+                decided_at=moment.decided_at,
+                position=moment.position,
+                **fields,
+            )
+        )
 
     def withdraw(self, reason: str) -> None:
         """Take the current offer back from the router, if there is one; frees whoever holds it."""
@@ -120,7 +116,7 @@ class Story:
             recent=remembering(self.ticket.recent, moment.mark),
         )
         state: State = ticket
-        if self.status in {Status.CANCELLED, Status.MERGED}:
+        if self.status in ENDED:
             wakes_at = moment.decided_at + timedelta(seconds=self.policy.forget_after_seconds)
             state = remnant_of(ticket, wakes_at, into_ticket_id)
         return Outcome(state, self.facts, self.work, snapshot_of(ticket))
@@ -143,7 +139,15 @@ def remnant_of(ticket: Ticket, wakes_at: datetime, into_ticket_id: str | None = 
 def tell_remnant(remnant: Remnant, moment: Moment, contract: type[TicketEvent], **fields: Any) -> Outcome:
     """One more fact about a ticket that is over. There is no snapshot: what it would show is no longer kept."""
     sequence = remnant.sequence + 1
-    told = fact(contract, remnant, sequence, remnant.status, moment, fields)
+    told = contract.new(
+        ticket_id=remnant.ticket_id,
+        sequence=sequence,
+        status=remnant.status,
+        cause=moment.cause,
+        decided_at=moment.decided_at,
+        position=moment.position,
+        **fields,
+    )
     kept = msgspec.structs.replace(remnant, sequence=sequence, recent=remembering(remnant.recent, moment.mark))
     return Outcome(kept, (told,))
 

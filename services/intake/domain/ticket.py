@@ -37,6 +37,10 @@ HELD: Final = WORKED_ON | {Status.ASSIGNED}
 """A technician has it."""
 OFFERED: Final = HELD | {Status.QUEUED}
 """The current generation is with the router: it waits there or weighs on someone."""
+OVER: Final = frozenset({Status.RESOLVED, Status.CLOSED})
+"""Solved; it may be reopened."""
+ENDED: Final = frozenset({Status.CANCELLED, Status.MERGED})
+"""Nothing can follow."""
 
 
 class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=False):
@@ -116,7 +120,7 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
 
 def fingerprint(text: str) -> int:
     """64 bits that stand for an id in a bounded memory; two ids of one ticket meet once in 10^17."""
-    return int.from_bytes(blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def remembering(recent: tuple[int, ...], mark: int | None) -> tuple[int, ...]:
