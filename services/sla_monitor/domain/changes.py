@@ -98,7 +98,7 @@ def compare(
     breached = {earlier.generation: earlier for earlier in superseded if earlier.state == BREACHED}
     if report is not None and _is_known_breach(report, told):
         breached[report.generation] = report
-    state = _state(cycle, report, told, breached)
+    state = _state(cycle, report, breached)
     shown = msgspec.structs.replace(latest, state=state, due_us=None if state == PAUSED else latest.due_us)
 
     before = told.breached if told is not None else ()
@@ -199,10 +199,10 @@ def _is_known_breach(report: TargetReport, told: Told | None) -> bool:
     return report.stopped_us is not None or (told is not None and report.generation in told.breached)
 
 
-def _state(cycle: Cycle, report: TargetReport | None, told: Told | None, breached: dict[int, TargetReport]) -> str:
+def _state(cycle: Cycle, report: TargetReport | None, breached: dict[int, TargetReport]) -> str:
     """How the cycle stands for subscribers: marks that were not passed yet don't show."""
     if report is None:
-        return told.state if told is not None and told.state not in LIVE else CANCELLED
+        return BREACHED if breached else CANCELLED
     if report.stopped_us is not None:
         return report.state
     if report.generation in breached:

@@ -15,7 +15,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 DAYS_BEFORE = 2
-DAYS_AFTER = 8
+DAYS_AFTER = 7
+BLOCK = 4096
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RESOLUTION_PAUSES = ["pending", "on_hold"]
 
@@ -37,9 +38,13 @@ class Model:
         self.case = case
         self.zero = datetime(base.year, base.month, base.day, tzinfo=UTC) - timedelta(days=DAYS_BEFORE)
         self.end = (DAYS_BEFORE + DAYS_AFTER) * 86400
-        self.now = self.second(case["now"])
-        self.events = [event for event in case["events"] if self.second(event["at"]) <= self.now]
         self.open = self._open_seconds(base)
+        self.look_at(case["now"])
+
+    def look_at(self, now: str) -> None:
+        """Judge at another time from now on."""
+        self.now = self.second(now)
+        self.events = [event for event in self.case["events"] if self.second(event["at"]) <= self.now]
 
     def second(self, text: str) -> int:
         return int((datetime.fromisoformat(text) - self.zero).total_seconds())
@@ -47,7 +52,7 @@ class Model:
     def verdicts(self) -> dict[str, list[dict[str, Any] | None]]:
         """For each target, the verdict of each cycle in order; None where the priority lacks the target."""
         found: dict[str, list[dict[str, Any] | None]] = {}
-        for run in self._runs():
+        for run in self._runs() if self.events else ():
             found.setdefault(run.name, []).append(self._verdict(run))
         return found
 
@@ -84,8 +89,6 @@ class Model:
 
     def _runs(self) -> Iterator[Run]:
         """The cycles, in the order of their starts for each target."""
-        if not self.events:
-            return
         yield from self._once("assignment", {"assigned"})
         yield from self._once("first_response", {"agent_replied"})
         resolved_at_place = self._resolved_after()
@@ -205,8 +208,13 @@ class Model:
 
     def _nth(self, counting: bytearray, seconds: int) -> int | None:
         """The end of the n-th counting second, None if there are fewer."""
-        found = next(islice(compress(count(), counting), seconds - 1, None), None)
-        return None if found is None else found + 1
+        left = seconds
+        for block in range(0, self.end, BLOCK):
+            ones = counting.count(1, block, block + BLOCK)
+            if left <= ones:
+                return next(islice(compress(count(block + 1), counting[block : block + BLOCK]), left - 1, None))
+            left -= ones
+        return None
 
 
 @lru_cache(maxsize=64)

@@ -96,6 +96,47 @@ def test_a_target_that_the_priority_lacks_is_left_out_until_it_has_it_again() ->
     assert (report["due_at"], report["generation"]) == ("2026-01-07T12:00:00Z", 3)
 
 
+def test_a_generation_that_is_superseded_at_due_exactly_was_in_time() -> None:
+    events = [
+        {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P1"},
+        {"at": "2026-01-07T12:00:00Z", "type": "priority", "to": "P3"},
+    ]
+    report = explain(GOOD | {"events": events, "now": "2026-01-07T12:00:01Z"})["resolution"]
+    assert [generation["state"] for generation in report["earlier_generations"]] == ["superseded"]
+
+
+def test_paused_at_due_exactly_is_paused_without_due_and_breached_a_moment_later() -> None:
+    events = [
+        {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P1"},
+        {"at": "2026-01-07T12:00:00Z", "type": "status", "to": "pending"},
+    ]
+    at_due = explain(GOOD | {"events": events, "now": "2026-01-07T12:00:00Z"})["resolution"]
+    later = explain(GOOD | {"events": events, "now": "2026-01-07T12:00:01Z"})["resolution"]
+    assert (at_due["state"], at_due["due_at"]) == ("paused", None)
+    assert (later["state"], later["due_at"]) == ("breached", "2026-01-07T12:00:00Z")
+
+
+def test_stopped_while_paused_with_budget_left_is_met_without_due() -> None:
+    events = [
+        {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P1"},
+        {"at": "2026-01-07T11:00:00Z", "type": "status", "to": "pending"},
+        {"at": "2026-01-09T12:00:00Z", "type": "resolved"},
+    ]
+    report = explain(GOOD | {"events": events, "now": "2026-01-10T00:00:00Z"})["resolution"]
+    assert (report["state"], report["due_at"], report["elapsed_seconds"]) == ("met", None, 3600.0)
+
+
+def test_while_the_priority_lacks_the_target_it_pauses_as_if_nothing_were_said() -> None:
+    events = [
+        {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P9"},
+        {"at": "2026-01-07T10:10:00Z", "type": "status", "to": "pending"},
+        {"at": "2026-01-07T10:40:00Z", "type": "status", "to": "open"},
+        {"at": "2026-01-07T10:50:00Z", "type": "priority", "to": "P1"},
+    ]
+    report = explain(GOOD | {"events": events, "now": "2026-01-07T11:00:00Z"})["resolution"]
+    assert (report["elapsed_seconds"], report["due_at"]) == (1800.0, "2026-01-07T12:30:00Z")
+
+
 def test_fractions_of_a_second_are_kept() -> None:
     events = [{"at": "2026-01-07T10:00:00.25Z", "type": "opened", "priority": "P1"}]
     assert explain(GOOD | {"events": events})["resolution"]["due_at"] == "2026-01-07T12:00:00.250000Z"
