@@ -19,6 +19,7 @@ from schemas.contract import Contract
 from schemas.topics import Topic
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 
 
 class Unchanged(Enum):
@@ -97,10 +98,10 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
 NOTHING: Final[Decision[Any]] = Decision()
 
 
-class Index(Protocol[S]):
+class Index(Protocol[S_contra]):
     """A view derived from a partition's states, kept in step by the engine and rebuilt on restore."""
 
-    def replace(self, key: str, old: S | None, new: S | None) -> None:
+    def replace(self, key: str, old: S_contra | None, new: S_contra | None) -> None:
         """Take `old` out and `new` in."""
 
 

@@ -90,9 +90,7 @@ class KafkaBed:
         )
         self.send_bytes(key, value)
 
-    def send_bytes(
-        self, key: str, value: bytes | None, headers: list[tuple[str, str | bytes | None]] | None = None
-    ) -> None:
+    def send_bytes(self, key: str, value: bytes | None) -> None:
         """Write raw bytes."""
         while True:
             try:
