@@ -44,7 +44,6 @@ def faust_options(settings: RuntimeSettings, *, folder: Path) -> dict[str, Any]:
         "web_enabled": False,
         "topic_disable_leader": True,
         "topic_allow_declare": False,
-        "topic_partitions": 1,
         "consumer_auto_offset_reset": "earliest",
         "consumer_metadata_max_age_ms": int(METADATA_SECONDS * 1_000),
         "broker_session_timeout": SESSION_SECONDS,

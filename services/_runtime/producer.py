@@ -20,6 +20,8 @@ from services._runtime.unavailable import KafkaUnavailable
 CONTENT_TYPE_HEADER: Final = ("content-type", b"application/cloudevents+json")
 DELIVERY_TIMEOUT_SECONDS: Final = 5.0
 STOP_TIMEOUT_SECONDS: Final = 3.0
+TIMEOUTS_IN_A_ROW_MAX: Final = 3
+"""After so many the client is replaced: while a broker is gone a new one fails at once, and callers need not wait."""
 RECORD_BYTES_MAX: Final = 1_000_000
 """A little under the broker's default, `message.max.bytes`."""
 
@@ -64,6 +66,7 @@ class EventProducer:
         self._client: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[AIOKafkaProducer] | None = None
         self._disposals: set[asyncio.Task[None]] = set()
+        self._timeouts_in_a_row = 0
         self._stopped = False
 
     async def send(self, topic: str, key: str, value: bytes | None) -> Written:
@@ -88,8 +91,10 @@ class EventProducer:
             async with asyncio.timeout(self._timeout_seconds):
                 written = await self._deliver(records)
             outcome = "written"
+            self._timeouts_in_a_row = 0
         except TimeoutError:
             outcome = "timed_out"
+            self._note_timeout()
             raise KafkaUnavailable(f"not confirmed within {self._timeout_seconds:g} s") from None
         finally:
             for record in records:
@@ -119,7 +124,7 @@ class EventProducer:
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:
             raise ValueError("the record is larger than Kafka takes") from error
         except KafkaError as error:
-            self._replace(client, error)
+            self._replace(client, type(error).__name__)
             raise KafkaUnavailable(type(error).__name__) from error
         return [Written(place.topic, place.partition, place.offset) for place in places]
 
@@ -167,13 +172,19 @@ class EventProducer:
         self._client = client
         return client
 
-    def _replace(self, client: AIOKafkaProducer, error: KafkaError) -> None:
+    def _note_timeout(self) -> None:
+        self._timeouts_in_a_row += 1
+        if self._client is not None and self._timeouts_in_a_row >= TIMEOUTS_IN_A_ROW_MAX:
+            self._replace(self._client, "timeouts in a row")
+
+    def _replace(self, client: AIOKafkaProducer, reason: str) -> None:
         # After an error other than our own timeout, aiokafka's sequence numbers have a hole (or its sender is dead),
         # and every later record of that partition would be refused. A new client has a new producer id.
         if self._client is not client:
             return
         self._client = None
-        log.warning("producer_replaced", client=self._client_id, error=type(error).__name__)
+        self._timeouts_in_a_row = 0
+        log.warning("producer_replaced", client=self._client_id, reason=reason)
         disposal = asyncio.create_task(_close(client))
         self._disposals.add(disposal)
         disposal.add_done_callback(self._disposals.discard)
