@@ -80,6 +80,9 @@ class Surveys:
         closed: TicketClosed = event.data
         if _is_known(state, closed):
             return NOTHING
+        if state is not None and not state.ticket_open:
+            # Closed again without having been open: still the same closing, which is asked about once.
+            return self._keep(state, event, sequence=closed.sequence)
         known = state if state is not None else Feedback(event.tenant, closed.sequence, event.occurred_at)
         ask_at = survey.ask_at(event.occurred_at, self._policy)
         return self._keep(known, event, sequence=closed.sequence, ticket_open=False, ask_at=ask_at)
