@@ -50,7 +50,7 @@ class Surroundings:
     mailbox_password: str
     partitions: int
     replication: int
-    log_level: str = "INFO"
+    log_level: str = "info"
     extra: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, *, http_port: int, instance: int, urls: Mapping[str, str]) -> dict[str, str]:

@@ -45,7 +45,7 @@ class Plan:
     fixed_ports: Mapping[str, int] = field(default_factory=dict)
     directory: Path = DIRECTORY
     settings: Mapping[str, str] = field(default_factory=dict)
-    log_level: str = "INFO"
+    log_level: str = "info"
     detached: bool = False
 
     @property
