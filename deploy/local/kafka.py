@@ -221,7 +221,7 @@ class Kafka:
                 *_use_class_archive(),
                 *_java_options(),
             ]
-            arguments = ["format", "--cluster-id", cluster_id, "--config", str(node.properties)]
+            arguments = ["format", f"--cluster-id={cluster_id}", "--config", str(node.properties)]
             tool = subprocess.Popen(
                 [str(java.find()), *options, "kafka.tools.StorageTool", *arguments],
                 stdin=subprocess.DEVNULL,

@@ -28,6 +28,7 @@ log = get_logger(__name__)
 S = TypeVar("S")
 
 PROGRESS_SECONDS_MAX: Final = 90.0
+BEGIN_POLL_SECONDS: Final = 0.05
 BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 Effects = Callable[[Sequence[Any]], None]
@@ -37,7 +38,8 @@ class Processor(Generic[S]):
     """A topology in a thread of its own. `start`, `request_stop` and `join` may be called from any thread.
 
     `on_effects` gets the effects of committed decisions, from the processor's thread: it must hand them over and return
-    quickly.
+    quickly. The first record is decided only once `may_begin` answers true: a processor that decides by the directory
+    would otherwise decide a backlog against an empty one.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Processor(Generic[S]):
         *,
         clock: Clock | None = None,
         on_effects: Effects | None = None,
+        may_begin: Callable[[], bool] | None = None,
     ) -> None:
         self.name = topology.name
         self._topology = topology
         self._settings = settings
         self._clock = clock if clock is not None else SystemClock()
         self._on_effects = on_effects
+        self._may_begin = may_begin
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=topology.name, daemon=True)
         self._session: Session[S] | None = None
@@ -95,6 +99,7 @@ class Processor(Generic[S]):
         return session.status if session is not None and not self._halted else self._status
 
     def _run(self) -> None:
+        self._await_beginning()
         attempt = 0
         while not self._stop.is_set() and not self._halted:
             self._made_progress()
@@ -119,6 +124,13 @@ class Processor(Generic[S]):
                 self._close_session()
         # A halted processor keeps its thread, so that it is live but not ready until someone looks at it.
         self._stop.wait()
+
+    def _await_beginning(self) -> None:
+        self._status = "waits for the directory"
+        while self._may_begin is not None and not self._may_begin():
+            self._made_progress()
+            if self._stop.wait(BEGIN_POLL_SECONDS):
+                return
 
     def _run_session(self) -> None:
         self._status = "connecting"

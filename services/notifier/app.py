@@ -10,7 +10,6 @@ from services._runtime.directory import Directory
 from services._runtime.hosting import ServiceApp, create_app
 from services._runtime.processor import Processor
 from services._runtime.producer import EventProducer
-from services.notifier.adapters.after_directory import AfterDirectory
 from services.notifier.adapters.email import Mailer
 from services.notifier.adapters.lookups import lookups_in
 from services.notifier.adapters.package_data import load_audience, load_library, refuse_missing
@@ -36,7 +35,12 @@ def build(settings: NotifierSettings, clock: Clock) -> ServiceApp:
     hand_over = HandOver(
         attempts_max=settings.notifier_queue_max, wait_seconds=settings.notifier_hand_over_seconds, clock=clock
     )
-    notify = Processor(notify_topology(settings, audience, library, lookups_in(directory)), settings, clock=clock)
+    notify = Processor(
+        notify_topology(settings, audience, library, lookups_in(directory)),
+        settings,
+        clock=clock,
+        may_begin=lambda: directory.caught_up,
+    )
     delivery = Processor(delivery_topology(settings), settings, clock=clock, on_effects=hand_over.give)
 
     def sender() -> Sender:
@@ -55,7 +59,7 @@ def build(settings: NotifierSettings, clock: Clock) -> ServiceApp:
     return create_app(
         "notifier",
         settings=settings,
-        processors=(AfterDirectory(notify, directory), delivery),
+        processors=(notify, delivery),
         services={"sender": sender},
         directory=directory,
         clock=clock,

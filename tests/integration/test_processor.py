@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -171,3 +172,20 @@ def test_dead_letters_are_listed_redriven_in_order_and_free_their_key(
         events = bed.wait_for(bed.counting.counts, 3)
     assert [event["data"]["sequence"] for event in events] == [1, 2, 3]
     assert redrive.open_letters(settings, "intake", CLOCK) == []
+
+
+def test_nothing_is_decided_before_it_may_begin(bed: KafkaBed) -> None:
+    allowed = threading.Event()
+    processor = Processor(bed.counting.topology(), settings_for(bed.bootstrap), may_begin=allowed.is_set)
+    bed.send("T-1", message("T-1"))
+    bed.flush()
+    processor.start()
+    try:
+        wait_until(lambda: processor.status == "waits for the directory", what="it waits")
+        assert processor.live
+        assert not processor.ready
+        allowed.set()
+        assert len(bed.wait_for(bed.counting.counts, 1)) == 1
+    finally:
+        processor.request_stop()
+        assert processor.join(10)
