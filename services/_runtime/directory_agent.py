@@ -1,4 +1,4 @@
-"""The Faust agent that reads `directory.*` into a `Directory`."""
+"""The Faust agents that read `directory.*` into a `Directory`."""
 
 import traceback
 from typing import Any, Final
@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 class DirectoryFeed:
-    """Declares the agent on `app` and lends a hand around its runs (`control.control_of`).
+    """Declares the agents on `app` and lends a hand around its runs (`control.control_of`).
 
     The topics are not acknowledged (`acks=False`), so their offsets are never committed: every start reads them from
     the beginning, which is what a view in memory needs, and no commit can fail.
@@ -40,13 +40,16 @@ class DirectoryFeed:
         self._client_id = f"{service}-{settings.instance}-directory"
         self._clock = clock
         self._producer = self._new_producer()
-        topics = app.topic(*TOPICS, acks=False, allow_empty=True, key_serializer="raw", value_serializer="raw")
 
-        @app.agent(topics, name="directory", concurrency=1)
         async def read_directory(records: faust.Stream[bytes]) -> None:
             """Keep the directory up to date. Never raises: an agent that raises loses its event, silently."""
             async for event in records.events():
                 await self.take_in(event.message)
+
+        # An agent a topic: Faust's command line can't describe one that reads several.
+        for name in TOPICS:
+            topic = app.topic(name, acks=False, allow_empty=True, key_serializer="raw", value_serializer="raw")
+            app.agent(topic, name=name, concurrency=1)(read_directory)
 
     async def before_start(self) -> None:
         """Find out how far there is to read; raises KafkaError while no broker answers."""

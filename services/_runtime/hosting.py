@@ -215,7 +215,7 @@ def create_app(
         services: by name, what makes a further asyncio service (mail poller, read model), each anew after a crash.
             They start after the web server, in this order, and stop in the reverse order once it has answered what was
             under way; so what others use comes first.
-        directory: is kept up to date by a Faust agent; the service is not ready before it has been read.
+        directory: is kept up to date by Faust agents; the service is not ready before it has been read.
         clock: the machine's if None.
     """
     clock = clock or SystemClock()

@@ -239,6 +239,13 @@ def test_a_taken_port_ends_the_process_with_a_failure(tmp_path: Path) -> None:
     assert b"in use" in failed.stdout + failed.stderr
 
 
+def test_fausts_own_command_line_describes_the_agents(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "faust", "-A", "tests.integration.hosted", "agents")
+    environment = environment_of(NOBODY, tmp_path, 0, "described")
+    told = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=True).stdout.decode()
+    assert [name for name in (topic.name for topic in DIRECTORY.values()) if name not in told] == []
+
+
 def started_in_this_process(bootstrap: str, folder: Path, directory: Directory) -> ServiceApp:
     settings = RuntimeSettings(kafka_bootstrap=bootstrap, secret=SECRET, data_dir=folder, instance="crash")  # type: ignore[arg-type]
     return create_app("router", settings=settings, directory=directory)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from mode import Service, ServiceT
 
+from schemas.topics import DIRECTORY
 from services._runtime import hosting
 from services._runtime.clock import SystemClock
 from services._runtime.directory import Directory
@@ -194,9 +195,9 @@ def test_a_host_that_could_not_start_stops_only_what_was_started(tmp_path: Path)
     play(scene())
 
 
-def test_the_app_is_a_faust_app_that_has_the_directory_agent(tmp_path: Path) -> None:
+def test_the_app_is_a_faust_app_with_an_agent_for_each_directory_topic(tmp_path: Path) -> None:
     app = app_with(tmp_path, directory=Directory())
     assert isinstance(app, faust.App)
-    assert list(app.agents) == ["directory"]
+    assert list(app.agents) == [topic.name for topic in DIRECTORY.values()]
     assert app.conf.topic_disable_leader
     assert not app.conf.topic_allow_declare
