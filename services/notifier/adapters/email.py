@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
@@ -29,7 +29,11 @@ THREAD: Final = "thread"
 DELIVERY_HEADER: Final = "X-Aftercare-Delivery"
 """Names delivery and attempt, so that a bounce, which quotes the headers, can be told apart and reported."""
 
-_POLICY: Final = SMTP_POLICY.clone(cte_type="7bit")
+_HEADERS: Final = HeaderRegistry()
+for _name in ("in-reply-to", "references"):
+    # Taken for a text, a long id would be folded into encoded words, by which no mail program finds the thread.
+    _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # a mixin, as all that the registry maps
+_POLICY: Final = SMTP_POLICY.clone(cte_type="7bit", header_factory=_HEADERS)
 _ENHANCED_CODE: Final = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _CODE_SHUTTING_DOWN: Final = 421
 _CODES_OF_OUR_LOGIN: Final = frozenset({530, 534, 535})
