@@ -13,11 +13,13 @@ from typing import Final
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS, producer_config
+from services._runtime.kafka import CLIENT_LOG, producer_config
 from services._runtime.logs import get_logger
 from services._runtime.settings import RuntimeSettings
 
 log = get_logger(__name__)
+LOOKUP_SECONDS: Final = 3.0
+"""Short: the look-up only saves time, and right after a broker's restart it may go unanswered."""
 FENCE_SECONDS: Final = 5.0
 
 
@@ -28,8 +30,8 @@ def last_writers(admin: AdminClient, group: str, partitions: Iterable[TopicParti
         KafkaException: the group's coordinator did not answer.
     """
     request = ConsumerGroupTopicPartitions(group, [TopicPartition(each.topic, each.partition) for each in partitions])
-    futures = admin.list_consumer_group_offsets([request], require_stable=False, request_timeout=REQUEST_SECONDS)
-    answer = futures[group].result(timeout=REQUEST_SECONDS)
+    futures = admin.list_consumer_group_offsets([request], require_stable=False, request_timeout=LOOKUP_SECONDS)
+    answer = futures[group].result(timeout=LOOKUP_SECONDS)
     return {each.metadata for each in answer.topic_partitions if each.metadata}
 
 
@@ -39,8 +41,8 @@ def living_members(admin: AdminClient, group: str) -> set[str]:
     Raises:
         KafkaException: the group's coordinator did not answer.
     """
-    futures = admin.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
-    return {member.client_id for member in futures[group].result(timeout=REQUEST_SECONDS).members}
+    futures = admin.describe_consumer_groups([group], request_timeout=LOOKUP_SECONDS)
+    return {member.client_id for member in futures[group].result(timeout=LOOKUP_SECONDS).members}
 
 
 def fence(settings: RuntimeSettings, writer: str) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+import yaml
 from pydantic import SecretStr
 
 from schemas.directory import PoolDefined, TechnicianDefined
-from schemas.vocabulary import Language, Level, Medium
+from schemas.vocabulary import Language, Level, Medium, Tier
 from services._runtime.topology import Topology
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings
@@ -24,6 +26,10 @@ from services.notifier.handlers.notify import Lookups, notify_topology
 from services.notifier.settings import NotifierSettings
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
+from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
+from services.sla_monitor.domain.policy import Policy, parse_policy
+from services.sla_monitor.handlers import clocks_topology
+from services.sla_monitor.settings import SlaMonitorSettings
 from tests.simulation.invariants import violations
 from tests.simulation.people import People
 from tests.simulation.world import START, World
@@ -35,6 +41,7 @@ POOLS: Final = {
     "technical-support": ["cloud", "gateway"],
     "customer-service": ["billing", "training", "complaints"],
 }
+POLICY: Final = Path(__file__).parents[2] / "services" / "sla_monitor" / "policies" / "cn-standard.yaml"
 SECRET: Final = SecretStr("simulation" * 4)
 
 
@@ -51,6 +58,29 @@ class Run:
     simulated_seconds: float
 
 
+class Standard:
+    """Every ticket's clocks run by the product's own policy, around the clock."""
+
+    def __init__(self) -> None:
+        self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
+        self._calendar = BusinessCalendar(ALWAYS)
+
+    def at_opening(self, tier: Tier, opened_at: datetime) -> Policy:
+        """Return the one policy."""
+        del tier, opened_at
+        return self._policy
+
+    def policy(self, policy_id: str, version: int) -> Policy:
+        """Return the one policy."""
+        del policy_id, version
+        return self._policy
+
+    def calendar(self, calendar_id: str | None) -> BusinessCalendar:
+        """Return the calendar that is always open."""
+        del calendar_id
+        return self._calendar
+
+
 def topologies() -> list[Topology[Any]]:
     """Return every processor of the five services, with the settings that the product has by default."""
     intake = IntakeSettings(secret=SECRET)
@@ -64,6 +94,7 @@ def topologies() -> list[Topology[Any]]:
         notify_topology(notifier, audience, load_library(), lookups),
         delivery_topology(notifier),
         feedback_topology(FeedbackSettings(secret=SECRET)),
+        clocks_topology(SlaMonitorSettings(secret=SECRET), Standard()),
     ]
 
 
