@@ -48,6 +48,14 @@ def test_without_a_time_limit_an_assignment_is_never_taken_back() -> None:
     assert timeouts.kind_of(after) is None
 
 
+def test_a_coordinators_choice_has_been_followed_once_it_is_assigned() -> None:
+    wanted = v.ticket_in(Status.QUEUED, wanted_technician_id="li")
+    assigned = answers.assignment_made(wanted, v.assignment(by_hand=True), v.moment("a-1"), v.POLICY)
+    escalated = answers.escalation_raised(ticket_after(assigned), v.escalation(), v.moment("e-1"), v.POLICY)
+    assert escalated is not None
+    assert escalated.work[-1].wanted_technician_id is None  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize(
     ("state", "generation"),
     [

@@ -302,7 +302,8 @@ def test_a_message_leaves_other_open_tickets_in_their_status(status: Status) -> 
 
 @pytest.mark.parametrize("status", [Status.RESOLVED, Status.CLOSED])
 def test_a_message_reopens_a_ticket_that_is_over(status: Status) -> None:
-    outcome = decided(v.ticket_in(status, declined_by=("sun",)), v.message())
+    state = v.ticket_in(status, declined_by=("sun",), resolution_due_at=v.later(9), updated_at=v.later(50))
+    outcome = decided(state, v.message())
     assert names(outcome) == [
         ("CustomerReplied", status),
         ("TicketReopened", Status.CLASSIFIED),
@@ -311,7 +312,7 @@ def test_a_message_reopens_a_ticket_that_is_over(status: Status) -> None:
     (offer,) = outcome.work
     assert isinstance(offer, OfferMade)
     assert (offer.generation, offer.last_technician_id, offer.queued_at) == (2, "li", v.T0)
-    assert offer.declined_by == []
+    assert (offer.declined_by, offer.due_at) == ([], None)
     after = ticket_after(outcome)
     assert (after.cycle, after.technician_id, after.resolved_at, after.wakes_at) == (2, None, None, None)
 
