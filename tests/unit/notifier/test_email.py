@@ -70,7 +70,9 @@ def test_all_mails_of_a_ticket_refer_to_one_root_and_those_of_another_to_another
 @pytest.mark.parametrize("header", ["Message-ID", "In-Reply-To", "References"])
 def test_a_long_reference_stands_in_the_mail_as_it_is_for_other_programs_to_find(header: str) -> None:
     long = attempt(ticket_id="T-8ZKD-3M0Q-V7XA-2HRC")
-    assert f"{header}: {parsed(long)[header].strip()}\r\n" in compose(long, SETTINGS).decode()
+    unfolded = compose(long, SETTINGS).decode().replace("\r\n ", " ")
+    assert f"\r\n{header}: <T-8ZKD-3M0Q-V7XA-2HRC." in unfolded
+    assert f"{parsed(long)[header].strip()}\r\n" in unfolded
 
 
 # ── the conversation with the server ────────────────────────────────────────────────────────────────────────────────
