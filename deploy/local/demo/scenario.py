@@ -26,7 +26,6 @@ from deploy.local.demo.scale import Scale
 from deploy.local.demo.technicians import QUICK, SLOW, Technician
 from deploy.local.stack import Stack
 
-SLOW_ONES: Final = frozenset({"wang-fang", "sun-li"})
 _LOOK_SECONDS: Final = 0.25
 _AUDIT_SECONDS: Final = 1.0
 _STABLE_LOOKS: Final = 2
@@ -77,7 +76,9 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
         writers = Correspondents(http, office, accounts.claims, seed=scale.seed)
         coordinator = Coordinator(api, accounts.claims, merges=scale.merged, seed=scale.seed)
         at_work = [
-            Technician(each, SLOW if each in SLOW_ONES else QUICK, api, accounts.claims, seed=scale.seed).work()
+            Technician(
+                each, SLOW if each in scale.slow_technicians else QUICK, api, accounts.claims, seed=scale.seed
+            ).work()
             for each in technician_ids(stack.plan.directory)
         ]
         sending_seconds = len(cases) / scale.requests_per_second
