@@ -178,6 +178,14 @@ ROUTER_WAIT_SECONDS: Final = _histogram(
 
 # ---------------------------------------------------------------- sla_monitor
 
+SLA_TARGETS: Final = _counter(
+    "sla_targets_total",
+    "What was told of SLA targets: started, paused, resumed, retargeted, warned, met, breached, breach_retracted, "
+    "cancelled, escalated.",
+    "target",
+    "what",
+)
+
 # ---------------------------------------------------------------- notifier
 
 NOTIFIER_ATTEMPTS: Final = _counter(

@@ -1,24 +1,55 @@
-"""`python -m services.sla_monitor explain < cases.jsonl`: what the clocks say, a JSON line for each case."""
+"""`python -m services.sla_monitor` starts the service.
+
+`… explain < cases.jsonl` says what the clocks say, a JSON line for each case; `… calendar --help` writes an office
+calendar with public holidays. Imports are inside, so that explaining needs no Kafka, nor serving the tables of holidays.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from services.sla_monitor.adapters.explain import explain_lines
-
-USAGE = "usage: python -m services.sla_monitor explain < cases.jsonl"
+USAGE = "usage: python -m services.sla_monitor [explain < cases.jsonl | calendar --help]"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the exit status."""
-    if list(arguments) != ["explain"]:
-        print(USAGE, file=sys.stderr)
-        return 2
+    match list(arguments):
+        case []:
+            serve()
+        case ["explain"]:
+            explain()
+        case ["calendar", *options]:
+            calendar(options)
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+    return 0
+
+
+def serve() -> NoReturn:
+    """Run the service until it is told to stop."""
+    from services._runtime.hosting import run  # noqa: PLC0415 - see the module
+    from services.sla_monitor.app import app  # noqa: PLC0415 - as above
+
+    run(app)
+
+
+def explain() -> None:
+    """Answer the cases on standard input, each as soon as it is read."""
+    from services.sla_monitor.adapters.explain import explain_lines  # noqa: PLC0415 - see the module
+
     for line in explain_lines(sys.stdin.buffer):
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    return 0
+
+
+def calendar(options: Sequence[str]) -> None:
+    """Print a calendar."""
+    from services.sla_monitor.adapters.public_days import write_calendar  # noqa: PLC0415 - see the module
+
+    print(write_calendar(options), end="")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,11 @@ class EscalationStep(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """One version of a policy. `warn_at` are fractions of the budget, ascending; `calendar_id` None means 24/7."""
+    """One version of a policy.
+
+    `warn_at` are fractions of the budget, ascending; `calendar_id` None means 24/7. `pausing` are the statuses that
+    pause anything under any priority: the others are all the same to the clocks.
+    """
 
     policy_id: str
     version: int
@@ -73,6 +77,7 @@ class Policy(msgspec.Struct, frozen=True):
     escalation: tuple[EscalationStep, ...] = ()
     title: str = ""
     levels: dict[str, str] = {}
+    pausing: frozenset[str] = frozenset()
 
 
 def pause_on(target: Target | None, name: str) -> frozenset[str]:
@@ -115,17 +120,24 @@ def parse_policy(data: object) -> Policy:
         raise InvalidPolicy(f"version counts from 1, got {version!r}")
     calendar_id = form.get("calendar_id")
     levels = _mapping(form.get("levels") or {}, "levels")
+    targets = parse_targets(form["targets"])
     return Policy(
         policy_id=_name(form["policy_id"], "policy_id"),
         version=version,
-        targets=parse_targets(form["targets"]),
+        targets=targets,
         calendar_id=None if calendar_id is None else _name(calendar_id, "calendar_id"),
         effective_from_us=_instant(form.get("effective_from")),
         warn_at=_fractions(form.get("warn_at") or []),
         escalation=_ladder(form.get("escalation") or []),
         title=str(form.get("title") or ""),
         levels={str(name): str(meaning) for name, meaning in levels.items()},
+        pausing=_pausing(targets),
     )
+
+
+def _pausing(targets: Targets) -> frozenset[str]:
+    named = (target.pause_on for by_name in targets.values() for target in by_name.values())
+    return frozenset().union(*DEFAULT_PAUSE_ON.values(), *named)
 
 
 def _target(name: str, data: object, where: str) -> Target:

@@ -1,0 +1,57 @@
+"""The policies and calendars that come with the product, from their YAML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from services.sla_monitor.domain.calendar import CalendarHours, InvalidCalendar, parse_calendar
+from services.sla_monitor.domain.policy import InvalidPolicy, Policy, parse_policy
+
+_PACKAGE: Final = Path(__file__).parent.parent
+STANDARD: Final = "cn-standard"
+"""The policy that there always is; it runs 24/7 and needs no calendar."""
+
+
+def packaged_policies() -> dict[str, Policy]:
+    """Policies by id.
+
+    Raises:
+        InvalidPolicy: a file can't be used; the message names it.
+    """
+    policies = (policy_of(path.read_text("utf-8"), path.name) for path in sorted(_PACKAGE.glob("policies/*.yaml")))
+    return {policy.policy_id: policy for policy in policies}
+
+
+def packaged_calendars() -> dict[str, CalendarHours]:
+    """Calendars by id.
+
+    Raises:
+        InvalidCalendar: a file can't be used; the message names it.
+    """
+    found: dict[str, CalendarHours] = {}
+    for path in sorted(_PACKAGE.glob("calendars/*.yaml")):
+        form = _read(path.read_text("utf-8"))
+        try:
+            found[form["calendar_id"]] = parse_calendar(form)
+        except (InvalidCalendar, KeyError, TypeError) as error:
+            raise InvalidCalendar(f"{path.name}: {error}") from error
+    return found
+
+
+def policy_of(text: str, name: str) -> Policy:
+    """The policy that a YAML text defines; `name` is what the text is called in messages.
+
+    Raises:
+        InvalidPolicy: it is no YAML, or no usable policy.
+    """
+    try:
+        return parse_policy(_read(text))
+    except (yaml.YAMLError, InvalidPolicy, RecursionError) as error:
+        raise InvalidPolicy(f"{name}: {error}") from error
+
+
+def _read(text: str) -> Any:
+    return yaml.safe_load(text)

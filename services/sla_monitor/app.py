@@ -1,0 +1,47 @@
+"""Wiring: `faust -A services.sla_monitor.app worker` starts this app, and so does `python -m services.sla_monitor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services._runtime.clock import Clock, SystemClock
+from services._runtime.directory import Directory
+from services._runtime.hosting import ServiceApp, create_app
+from services._runtime.metrics import SLA_TARGETS
+from services._runtime.processor import Processor
+from services.sla_monitor.adapters.after_directory import AfterDirectory
+from services.sla_monitor.adapters.terms import DirectoryTerms
+from services.sla_monitor.handlers import TargetMoved, clocks_topology
+from services.sla_monitor.settings import SlaMonitorSettings
+
+
+def count_targets(effects: Sequence[Any]) -> None:
+    """Count what was told of targets; called from the processor's thread."""
+    for effect in effects:
+        if isinstance(effect, TargetMoved):
+            SLA_TARGETS.labels(effect.target, effect.what).inc()
+
+
+def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> ServiceApp:
+    """The SLA monitor as a Faust application. Connects to nothing yet.
+
+    Its processor starts once the Faust agent has read the directory, whose policies and calendars it decides by.
+
+    Raises:
+        InvalidPolicy, InvalidCalendar: a packaged one can't be used.
+    """
+    clock = clock or SystemClock()
+    directory = Directory()
+    topology = clocks_topology(settings, DirectoryTerms(directory, settings))
+    processor = Processor(topology, settings, clock=clock, on_effects=count_targets)
+    return create_app(
+        "sla_monitor",
+        settings=settings,
+        processors=[AfterDirectory(processor, directory)],
+        directory=directory,
+        clock=clock,
+    )
+
+
+app = build(SlaMonitorSettings())
