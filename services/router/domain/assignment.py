@@ -7,15 +7,16 @@ only the technician of the last cycle may rank higher than their place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
 from services.router.domain import filters
 from services.router.domain.filters import capacity, declined
-from services.router.domain.roster import Group, Roster
+from services.router.domain.roster import Able, Group, Roster
 from services.router.domain.weights import continuity, load, skill_match
 from services.router.domain.work import Profile, Requirement, Technician, Work, profile_of, requirement_of
 
@@ -24,9 +25,6 @@ PLACES: Final = 3
 
 WEIGHT_DIGITS: Final = 6
 """Weights are compared as they are shown. Steps of load are coarser than this (see `Factors`)."""
-
-_PASSING: Final = (filters.PRESENCE, filters.CAPACITY, filters.DECLINED)
-"""The filters that depend on more than what a technician is."""
 
 
 class Factors(msgspec.Struct, frozen=True):
@@ -67,30 +65,50 @@ def choose(work: Work, roster: Roster, factors: Factors) -> Choice:
     requirement = requirement_of(work)
     able = roster.able(requirement)
     contest = _Contest(work, requirement, roster, factors)
-    dropped = {**able.dropped, **dict.fromkeys(_PASSING, 0)}
-    fronts: list[tuple[Ranked, Group]] = []
-    for group in able.groups:
-        fitting = contest.fitting(group)
-        dropped[filters.PRESENCE] += group.members - len(group.ready)
-        dropped[filters.CAPACITY] += len(group.ready) - fitting
+    absent = full = refused = 0
+    fronts: list[tuple[float, str, _Line]] = []
+    for group, match in able.groups:
+        ready = group.ready
+        fitting = group.count_up_to(capacity.highest_load(requirement, group.profile))
+        absent += group.members - len(ready)
+        full += len(ready) - fitting
         if fitting:
-            dropped[filters.DECLINED] += contest.count_declined(group)
-            fronts += [(ranked, group) for ranked in contest.best_of(group, fitting, 1)]
-    # Whoever is among the first three stands in a group whose front is, too.
-    fronts.sort(key=lambda front: _place(front[0]))
-    ranked = {each for _, group in fronts[:PLACES] for each in contest.best_of(group, contest.fitting(group), PLACES)}
-    ranked.update(contest.last_of_cycle(able.groups))
+            line = _Line(group, match, fitting)
+            if work.declined_by:
+                refused += contest.count_declined(group)
+            front = contest.front_of(line)
+            if front is not None:
+                held, technician_id = front
+                fronts.append((-contest.weigh(line.group.profile, match, held), technician_id, line))
+    # Whoever is among the first three stands in a line whose front is, too. Continuity changes that for one only.
+    fronts.sort(key=_FRONT)
+    ranked = {each for *_, line in fronts[:PLACES] for each in contest.best_of(line)}
+    ranked.update(contest.last_of_cycle(able))
+    dropped = {**able.dropped, filters.PRESENCE: absent, filters.CAPACITY: full, filters.DECLINED: refused}
     return Choice(tuple(sorted(ranked, key=_place)[:PLACES]), dropped)
 
 
 def choose_wanted(work: Work, technician_id: str, roster: Roster, factors: Factors) -> Choice:
     """A coordinator's choice, which no filter overrules; the next two are those whom `choose` would have taken."""
     by_rule = choose(work, roster, factors)
+    requirement = requirement_of(work)
     profile = profile_of(roster.find(technician_id) or Technician(technician_id))
-    contest = _Contest(work, requirement_of(work), roster, factors)
-    wanted = contest.rank(profile, roster.load_of(technician_id), technician_id)
+    match = skill_match.weigh(requirement, profile)
+    contest = _Contest(work, requirement, roster, factors)
+    wanted = contest.rank(profile, match, roster.load_of(technician_id), technician_id)
     others = [ranked for ranked in by_rule.ranked if ranked.technician_id != technician_id]
     return Choice((wanted, *others[: PLACES - 1]), by_rule.dropped)
+
+
+class _Line(NamedTuple):
+    """A group that is able to do the work: its `skill_match`, and how many of its ready ones have room (the first)."""
+
+    group: Group
+    match: float
+    fitting: int
+
+
+_FRONT: Final = itemgetter(0, 1)
 
 
 def _place(ranked: Ranked) -> tuple[float, str]:
@@ -108,40 +126,43 @@ class _Contest:
         self._roster = roster
         self._factors = factors
 
-    def fitting(self, group: Group) -> int:
-        """How many of the group's ready ones have room; they stand first."""
-        return group.count_up_to(capacity.highest_load(self._requirement, group.profile))
-
     def count_declined(self, group: Group) -> int:
         """How many of those with room declined the work before."""
         return sum(self._fits(technician_id, group) for technician_id in self._work.declined_by)
 
-    def best_of(self, group: Group, fitting: int, places: int) -> list[Ranked]:
-        """The least loaded of a group, leaving out who declined; continuity is not seen to (`last_of_cycle`)."""
-        front: Iterable[tuple[int, str]] = islice(group.ready, fitting)
-        if self._work.declined_by:
-            front = (place for place in front if declined.keeps(self._work, place[1]))
-        return [self.rank(group.profile, held, technician_id) for held, technician_id in islice(front, places)]
+    def front_of(self, line: _Line) -> tuple[int, str] | None:
+        """Load and id of the first in line, None where all of them declined."""
+        return next(self._willing(line), None) if self._work.declined_by else line.group.ready[0]
 
-    def last_of_cycle(self, groups: tuple[Group, ...]) -> list[Ranked]:
+    def best_of(self, line: _Line) -> list[Ranked]:
+        """The first of a line."""
+        first = islice(self._willing(line), PLACES)
+        return [self.rank(line.group.profile, line.match, held, technician_id) for held, technician_id in first]
+
+    def last_of_cycle(self, able: Able) -> list[Ranked]:
         """The technician who worked on the ticket last, where every filter keeps them."""
         technician_id = self._work.last_technician_id
         if technician_id is None or not declined.keeps(self._work, technician_id):
             return []
-        group = self._roster.ready_group_of(technician_id)
-        if group is None or group not in groups or not self._fits(technician_id, group):
-            return []
-        return [self.rank(group.profile, self._roster.load_of(technician_id), technician_id)]
+        held = self._roster.load_of(technician_id)
+        return [
+            self.rank(group.profile, match, held, technician_id)
+            for group, match in able.groups
+            if self._fits(technician_id, group)
+        ]
 
-    def rank(self, profile: Profile, held: int, technician_id: str) -> Ranked:
+    def weigh(self, profile: Profile, match: float, held: int) -> float:
+        """The sum of the weighers that go by what someone is and holds."""
+        weight = self._factors.load * load.weigh(self._requirement, profile, held) + self._factors.skill_match * match
+        return round(weight, WEIGHT_DIGITS)
+
+    def rank(self, profile: Profile, match: float, held: int, technician_id: str) -> Ranked:
         """Someone with the sum of all weighers."""
-        factors = self._factors
-        weight = (
-            factors.load * load.weigh(self._requirement, profile, held)
-            + factors.continuity * continuity.weigh(self._work, technician_id)
-            + factors.skill_match * skill_match.weigh(self._requirement, profile)
-        )
-        return Ranked(technician_id, round(weight, WEIGHT_DIGITS))
+        again = self._factors.continuity * continuity.weigh(self._work, technician_id)
+        return Ranked(technician_id, round(self.weigh(profile, match, held) + again, WEIGHT_DIGITS))
+
+    def _willing(self, line: _Line) -> Iterator[tuple[int, str]]:
+        return (place for place in islice(line.group.ready, line.fitting) if declined.keeps(self._work, place[1]))
 
     def _fits(self, technician_id: str, group: Group) -> bool:
         """Whether a technician is of this group, ready, and has room."""

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from schemas.vocabulary import Language
 from services.router.domain import filters
 from services.router.domain.filters import language, level, presence, skill
+from services.router.domain.weights import skill_match
 from services.router.domain.work import Profile, Requirement, Technician, profile_of
 
 ABILITIES_MAX: Final = 4_096
@@ -37,9 +38,12 @@ class Group:
 
 
 class Able(NamedTuple):
-    """The groups that are able to do a kind of work, and how many technicians skill, level and language dropped."""
+    """Who is able to do a kind of work: the groups, each with its `skill_match`, which is the same for all in it.
 
-    groups: tuple[Group, ...]
+    `dropped` has how many technicians skill, level and language dropped.
+    """
+
+    groups: tuple[tuple[Group, float], ...]
     dropped: Mapping[str, int]
 
 
@@ -151,7 +155,7 @@ class Roster:
             elif not language.keeps(requirement, group.profile):
                 dropped[filters.LANGUAGE] += group.members
             else:
-                groups.append(group)
+                groups.append((group, skill_match.weigh(requirement, group.profile)))
         return Able(tuple(groups), dropped)
 
     def _groups_with(self, skills: frozenset[str]) -> Iterable[Group]:

@@ -155,9 +155,7 @@ def reason_to_drop(offered: Work, person: Technician, held: int) -> str | None:
 
 def weight_of(offered: Work, person: Technician, loads: Mapping[str, int], weighing: Factors) -> float:
     requirement, profile = requirement_of(offered), profile_of(person)
-    return round(
-        weighing.load * load.weigh(requirement, profile, loads.get(person.technician_id, 0))
-        + weighing.continuity * continuity.weigh(offered, person.technician_id)
-        + weighing.skill_match * skill_match.weigh(requirement, profile),
-        6,
-    )
+    by_what_they_are = weighing.load * load.weigh(
+        requirement, profile, loads.get(person.technician_id, 0)
+    ) + weighing.skill_match * skill_match.weigh(requirement, profile)
+    return round(round(by_what_they_are, 6) + weighing.continuity * continuity.weigh(offered, person.technician_id), 6)
