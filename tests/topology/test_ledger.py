@@ -177,6 +177,16 @@ def test_a_stale_assignment_is_withdrawn_and_changes_nothing(driver: Driver) -> 
     assert driver.state(ID) == before
 
 
+def test_an_offer_taken_back_and_the_assignment_that_crossed_it_are_withdrawn_under_ids_of_their_own(
+    driver: Driver,
+) -> None:
+    driver.send(TICKET_COMMANDS, ID, v.opening())
+    driver.send(TICKET_COMMANDS, ID, v.cancel())
+    driver.send(TICKET_ASSIGNMENTS, ID, v.assignment(1))
+    withdrawn = [event.id for event in driver.read(ROUTING_WORK) if isinstance(event.data, OfferWithdrawn)]
+    assert len(withdrawn) == len(set(withdrawn)) == 2
+
+
 def test_an_assignment_of_a_ticket_nobody_knows_is_withdrawn(driver: Driver) -> None:
     driver.send(TICKET_ASSIGNMENTS, ID, v.assignment(4))
     (event,) = driver.read(ROUTING_WORK)

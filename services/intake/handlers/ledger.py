@@ -184,7 +184,8 @@ def _emits(outcome: Outcome, ticket_id: str, sequence: int, tenant: str) -> list
         for fact in outcome.facts
     ]
     for work in outcome.work:
-        verb = "offered" if type(work) is OfferMade.struct else "withdrawn"
+        # A void assignment is answered without a fact, so under a sequence at which the same may have been withdrawn.
+        verb = "offered" if type(work) is OfferMade.struct else "withdrawn" if outcome.facts else "voided"
         name = f"{ticket_id}:{verb}:{work.generation}:{sequence}"
         emits.append(Emit(ROUTING_WORK, work.pool, work, name, None, ticket_id, tenant))
     if outcome.snapshot is not None:
