@@ -10,6 +10,8 @@ from deploy.local.demo.reader import Record
 
 HELD: Final = frozenset({"assigned", "in_progress", "pending", "on_hold", "in_review"})
 """Statuses in which a ticket is a technician's."""
+GATEWAYS: Final = frozenset({"ticket.commands"})
+"""Where gateways write as well: a call that is made again comes again, under the same id, and is carried out once."""
 OVER: Final = frozenset({"closed", "cancelled", "merged"})
 
 
@@ -136,9 +138,15 @@ class Books:
             return sum(self.by_type[kind] for kind in kinds)
 
     def duplicate_ids(self) -> list[str]:
-        """Return what was written twice under one id, as `topic id`."""
+        """Return what a service has written twice under one id, as `topic id`."""
         with self.lock:
-            return [f"{topic} {name}" for topic, ids in self.ids.items() for name, count in ids.items() if count > 1]
+            topics = self.ids.keys() - GATEWAYS
+            return [f"{topic} {name}" for topic in topics for name, count in self.ids[topic].items() if count > 1]
+
+    def gateway_repeats(self) -> int:
+        """Return how many records of gateways came once more, for calls that were made again."""
+        with self.lock:
+            return sum(count - 1 for topic in GATEWAYS for count in self.ids[topic].values())
 
     def loads(self) -> dict[str, set[str]]:
         """Return which tickets weigh on each technician, as the router's own topics have it."""

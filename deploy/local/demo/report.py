@@ -71,6 +71,7 @@ def report_of(claims: Claims, books: Books, findings: Sequence[Finding], more: d
             "accepted_to_assigned_seen_ms": latencies(claims, books, "seen"),
             "pages_opened": dict(sorted(claims.pages_seen.items())),
             "records_read": books.records,
+            "gateway_repeats": books.gateway_repeats(),
             "duplicate_ids": books.duplicate_ids()[:FINDINGS_SHOWN],
             "dead_letter_notes": [_note(letter) for letter in books.dead_letters[:FINDINGS_SHOWN]],
             "client_troubles": list(claims.troubles),

@@ -49,5 +49,6 @@ def service_settings() -> Mapping[str, str]:
         "AFTERCARE_ACCEPT_WITHIN_SECONDS": "20",
         "AFTERCARE_CLOSE_AFTER_SECONDS": "5",
         "AFTERCARE_IMAP_POLL_SECONDS": "0.5",
+        "AFTERCARE_SLA_POLICY": "cn-demo",
         "AFTERCARE_SURVEY_AFTER_SECONDS": "1",
     }

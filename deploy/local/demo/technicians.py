@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 from deploy.local.demo.api import Api, CallFailedError
@@ -60,6 +61,7 @@ class Technician:
         self._chance = random.Random(f"{technician_id}-{seed}")  # noqa: S311 - the same seed behaves the same
         self._works: dict[tuple[str, int], _Work] = {}
         self._steps: set[asyncio.Task[None]] = set()
+        self._calls = count(1)
 
     async def work(self) -> None:
         """Look at what is held, and act, for ever."""
@@ -86,7 +88,7 @@ class Technician:
                 action, body, span = self._next_step(ticket, work)
                 delay_seconds = self._chance.uniform(*span)
                 work.seen, work.acts_at = sequence, now + delay_seconds
-                step = asyncio.create_task(self._act(str(ticket["ticket_id"]), action, body, delay_seconds, sequence))
+                step = asyncio.create_task(self._act(str(ticket["ticket_id"]), action, body, delay_seconds))
                 self._steps.add(step)
                 step.add_done_callback(self._steps.discard)
 
@@ -129,11 +131,9 @@ class Technician:
         """Experts are where a ticket goes at last; the others may give back what nobody has escalated."""
         return ticket["level"] == "L1" and self._chance.random() < self._manner.declining
 
-    async def _act(
-        self, ticket_id: str, action: str, body: dict[str, Any] | None, delay_seconds: float, sequence: int
-    ) -> None:
+    async def _act(self, ticket_id: str, action: str, body: dict[str, Any] | None, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
-        key = f"{self._id}-{ticket_id}-{action}-{sequence}"
+        key = f"{self._id}-{next(self._calls)}"
         try:
             answer = await self._api.command(ticket_id, action, token=self._token, key=key, body=body)
         except CallFailedError as error:
