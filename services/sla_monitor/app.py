@@ -10,7 +10,6 @@ from services._runtime.directory import Directory
 from services._runtime.hosting import ServiceApp, create_app
 from services._runtime.metrics import SLA_TARGETS
 from services._runtime.processor import Processor
-from services.sla_monitor.adapters.after_directory import AfterDirectory
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.handlers import TargetMoved, clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings
@@ -34,11 +33,13 @@ def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> Servic
     clock = clock or SystemClock()
     directory = Directory()
     topology = clocks_topology(settings, DirectoryTerms(directory, settings))
-    processor = Processor(topology, settings, clock=clock, on_effects=count_targets)
+    processor = Processor(
+        topology, settings, clock=clock, on_effects=count_targets, may_begin=lambda: directory.caught_up
+    )
     return create_app(
         "sla_monitor",
         settings=settings,
-        processors=[AfterDirectory(processor, directory)],
+        processors=[processor],
         directory=directory,
         clock=clock,
     )
