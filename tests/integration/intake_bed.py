@@ -26,7 +26,7 @@ from services._runtime.tokens import issue_access
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings
 
-SECRET: Final = "a-secret-of-the-tests-32-bytes-long"
+SECRET: Final = "x" * 32
 PARTITIONS: Final = 4
 WAIT_SECONDS: Final = 20.0
 START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -129,11 +129,17 @@ def records(bootstrap: str, topic: Topic, tenant: str) -> list[dict[str, Any]]:
 
 
 async def wait_for(condition: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:
-    """Poll a condition for a bounded time."""
+    """Poll a condition for a bounded time; raises AssertionError saying `what` did not come about."""
+    try:
+        await _poll(condition)
+    except TimeoutError:
+        raise AssertionError(f"not within {WAIT_SECONDS:g} s: {what}") from None
+
+
+async def _poll(condition: Callable[[], Coroutine[Any, Any, bool]]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for happens in Redis, Kafka or a mail server
             await asyncio.sleep(0.03)
-    assert what
 
 
 class Life:

@@ -1,4 +1,4 @@
-"""The read model on a real Kafka and a real Redis: what it shows, and that losing it, or sharing the work, breaks nothing."""
+"""The read model on a real Kafka and a real Redis: what it shows, and that losing or sharing it breaks nothing."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class ProgressPage:
 
     def message(self, lang: Language, name: str) -> str:
         """A page that only says something: `expired`, `unavailable`."""
-        return self._template.render(**_common(lang), message=name)
+        return self._template.render({**_common(lang), "message": name})
 
     def _moment(self, text: str) -> str:
         return datetime.fromisoformat(text).astimezone(self._timezone).strftime("%Y-%m-%d %H:%M")

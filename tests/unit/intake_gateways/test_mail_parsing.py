@@ -12,7 +12,7 @@ from schemas.vocabulary import Language
 from services._runtime.mail_reference import message_id
 from services.intake.adapters.mail.message import BODY_CHARACTERS, REFERENCES_MAX, ParsedMail, UnreadableMail, parse
 
-SECRET = "a-secret-that-signs-mail-references"
+SECRET = "s" * 32
 TICKET = "T-8ZKD-3M0Q-V7XA-2HRC"
 
 
@@ -120,6 +120,13 @@ def test_a_signed_reference_names_its_ticket_before_anything_else() -> None:
     parsed = read(mail("In-Reply-To: <other@acme.example>", f"References: <root@acme.example> {signed}"))
     assert parsed.ticket_id == TICKET
     assert parsed.conversation == TICKET
+
+
+def test_a_signed_reference_is_read_even_where_a_program_encoded_it_as_words() -> None:
+    signed = message_id(SECRET, TICKET, "delivery-1", "aftercare.example")
+    half = len(signed) // 2
+    header = f"In-Reply-To: =?utf-8?q?{signed[:half]}?=\r\n =?utf-8?q?{signed[half:]}?="
+    assert read(mail(header)).ticket_id == TICKET
 
 
 def test_a_reference_with_a_forged_signature_names_no_ticket() -> None:

@@ -21,6 +21,7 @@ from services._runtime.logs import get_logger
 from services._runtime.metrics import MAILBOX_ROUNDS, MAILS
 from services._runtime.tracing import traceparent_for
 from services._runtime.unavailable import Unavailable
+from services.intake.adapters.cancelling import heed_cancellation
 from services.intake.adapters.lease import Lease
 from services.intake.adapters.mail.mailbox import Mailbox, MailboxUnavailable
 from services.intake.adapters.mail.message import ParsedMail, UnreadableMail, parse
@@ -84,6 +85,7 @@ class MailGateway:
         try:
             while True:
                 outcome, more = await self._round()
+                heed_cancellation()
                 MAILBOX_ROUNDS.labels(outcome).inc()
                 self.status = outcome
                 failures = failures + 1 if outcome not in {"done", "standby"} else 0
@@ -92,7 +94,7 @@ class MailGateway:
         finally:
             with contextlib.suppress(Unavailable):
                 await self._lease.release()
-            await asyncio.to_thread(self._mailbox.close)
+            await self.close()
 
     async def poll(self) -> int:
         """Take in what is unseen, at most `MAILS_A_ROUND`; returns how many there were.
@@ -110,6 +112,10 @@ class MailGateway:
             if isinstance(each, BaseException):
                 raise each
         return len(uids)
+
+    async def close(self) -> None:
+        """Log out of the mailbox."""
+        await asyncio.to_thread(self._mailbox.close)
 
     def _pause_seconds(self, failures: int) -> float:
         longer = self._poll_seconds * 2.0 ** min(failures, DOUBLINGS_MAX)

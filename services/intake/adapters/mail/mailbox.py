@@ -107,8 +107,7 @@ class Mailbox:
             # After any error the state of the connection is not known: the next call begins anew.
             connection, self._connection = self._connection, None
             if connection is not None:
-                with contextlib.suppress(imaplib.IMAP4.error, OSError):
-                    connection.shutdown()
+                _drop(connection)
             raise MailboxUnavailable(type(error).__name__) from error
 
     def _connect(self) -> imaplib.IMAP4:
@@ -123,11 +122,14 @@ class Mailbox:
             )
         else:
             connection = imaplib.IMAP4(account.host, account.port, timeout=TIMEOUT_SECONDS)
+        try:
             offered = "STARTTLS" in connection.capabilities
             if security == "starttls" and (offered or account.security != "auto"):
                 connection.starttls(context)
-        connection.login(account.user, account.password.get_secret_value())
-        _check(connection.select(_quoted(account.folder)))
+            connection.login(account.user, account.password.get_secret_value())
+        except (imaplib.IMAP4.error, OSError):
+            _drop(connection)
+            raise
         return connection
 
 
@@ -136,6 +138,11 @@ def _check(answer: tuple[str, list[Any]]) -> list[Any]:
     if status != "OK":
         raise imaplib.IMAP4.error(f"the server answered {status}")
     return data
+
+
+def _drop(connection: imaplib.IMAP4) -> None:
+    with contextlib.suppress(imaplib.IMAP4.error, OSError):
+        connection.shutdown()
 
 
 def _quoted(folder: str) -> str:

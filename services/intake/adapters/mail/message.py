@@ -115,13 +115,18 @@ def _first_id(value: str) -> str | None:
 
 def _references(message: Message) -> tuple[str, ...]:
     """In-Reply-To, then References from the nearest to the root, each once."""
-    replied = _MESSAGE_ID.findall(raw_header(message, "In-Reply-To"))
-    thread = _MESSAGE_ID.findall(raw_header(message, "References"))
+    replied, thread = _ids(message, "In-Reply-To"), _ids(message, "References")
     unique = dict.fromkeys(each for each in (*replied, *reversed(thread)) if len(each) <= MESSAGE_ID_CHARACTERS_MAX)
     nearest = list(unique)
     if len(nearest) <= REFERENCES_MAX:
         return tuple(nearest)
     return (*nearest[: REFERENCES_MAX - 1], nearest[-1])  # the root is what names the thread
+
+
+def _ids(message: Message, name: str) -> list[str]:
+    # Some programs encode long ids as if they were words (RFC 2047), though none may stand here.
+    raw = raw_header(message, name)
+    return _MESSAGE_ID.findall(header_text(raw) if "=?" in raw else raw)
 
 
 def _conversation(ticket_id: str | None, references: tuple[str, ...], sender: str, subject: str) -> str:

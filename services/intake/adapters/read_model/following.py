@@ -13,6 +13,7 @@ from services._runtime.follower import Batch, Follower
 from services._runtime.logs import get_logger
 from services._runtime.metrics import READ_MODEL_RESTARTS
 from services._runtime.unavailable import RedisUnavailable
+from services.intake.adapters.cancelling import heed_cancellation
 from services.intake.adapters.lease import Lease
 from services.intake.adapters.read_model.projector import Projector
 from services.intake.adapters.read_model.slices import Place, TopicRewoundError, slices_of
@@ -47,6 +48,7 @@ class ReadModel:
         try:
             while True:
                 reason = await self._round()
+                heed_cancellation()
                 self.status = reason or "standby: another instance projects"
                 if reason is not None:
                     READ_MODEL_RESTARTS.labels(reason).inc()
@@ -78,6 +80,7 @@ class ReadModel:
         checked_at_seconds = self._clock.monotonic_seconds()
         async with aclosing(self._follower.batches(reached)) as batches:
             async for batch in batches:
+                heed_cancellation()
                 self.status = "projecting"
                 if not await self._lease.hold():
                     return "lease_lost"
