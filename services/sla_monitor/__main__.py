@@ -1,7 +1,7 @@
 """`python -m services.sla_monitor` starts the service.
 
 `… explain < cases.jsonl` says what the clocks say, a JSON line for each case; `… calendar --help` writes an office
-calendar with public holidays. Imports are inside, so that explaining needs no Kafka, nor serving the tables of holidays.
+calendar with public holidays. Imports are inside, so that explaining needs no Kafka, nor serving holidays.
 """
 
 from __future__ import annotations

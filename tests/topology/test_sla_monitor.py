@@ -472,6 +472,15 @@ def test_a_copy_of_an_event_tells_nothing(desk: Desk) -> None:
     assert desk.driver.read_bytes(TICKET_SLA) == before
 
 
+def test_a_copy_of_the_last_event_leaves_the_state_alone(desk: Desk) -> None:
+    desk.open()
+    desk.reply()
+    desk.ask()
+    before = desk.kept()
+    desk.repeat(CustomerReplied, Status.IN_PROGRESS, 3, message_id="m", channel=Channel.EMAIL, body="b")
+    assert desk.kept() == before
+
+
 def test_events_of_a_ticket_that_is_not_known_tell_nothing(desk: Desk) -> None:
     assert desk.reply() == []
     assert desk.reopen() == []

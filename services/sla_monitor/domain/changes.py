@@ -40,7 +40,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What subscribers were last told of a cycle.
 
     `breached` are the generations whose breach stands, `retractions` counts those that fell; `warnings` and `steps`
-    are the numbers of the last warning and ladder step passed.
+    are the numbers of the last warning and ladder step passed. `next_us` is when the next mark will be passed.
     """
 
     generation: int
@@ -50,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     retractions: int = 0
     warnings: int = 0
     steps: int = 0
+    next_us: int | None = None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -75,14 +76,6 @@ class Cause(NamedTuple):
     at_us: int
 
 
-class Advance(NamedTuple):
-    """Marks that were passed, what subscribers have then been told, and when the next mark will be passed."""
-
-    changes: list[Change]
-    told: Told
-    next_us: int | None
-
-
 def compare(
     cycle: Cycle, told: Told | None, calendar: BusinessCalendar, now_us: int, cause: Cause
 ) -> tuple[list[Change], Told | None]:
@@ -99,7 +92,10 @@ def compare(
     if report is not None and _is_known_breach(report, told):
         breached[report.generation] = report
     state = _state(cycle, report, breached)
-    shown = msgspec.structs.replace(latest, state=state, due_us=None if state == PAUSED else latest.due_us)
+    due_us = None if state == PAUSED else latest.due_us
+    shown = latest
+    if (state, due_us) != (latest.state, latest.due_us):
+        shown = msgspec.structs.replace(latest, state=state, due_us=due_us)
 
     before = told.breached if told is not None else ()
     fallen = [generation for generation in before if generation not in breached]
@@ -123,42 +119,51 @@ def compare(
     )
 
 
-def withdraw(told: Told, last: TargetReport, cause: Cause) -> list[Change]:
-    """The changes when a late fact proves that a cycle never was; `last` is what was known of it."""
+def withdraw(told: Told, last: TargetReport, cause: Cause) -> tuple[list[Change], Told]:
+    """The changes when a late fact proves that a cycle never was; `last` is what was known of it.
+
+    What was told is kept, so that a cycle that another late fact brings back repeats no warning and no step.
+    """
     changes = [_retraction(last, generation, cause) for generation in told.breached]
-    if told.state in LIVE:
-        shown = msgspec.structs.replace(last, state=CANCELLED)
+    if told.state in LIVE or told.breached:
+        shown = msgspec.structs.replace(last, state=CANCELLED, due_us=None)
         changes.append(_change(CANCELLED, shown, cause, "an event that came late proves that it never started"))
-    return changes
+    retractions = told.retractions + len(told.breached)
+    return changes, msgspec.structs.replace(
+        told, state=CANCELLED, due_us=None, breached=(), retractions=retractions, next_us=None
+    )
 
 
-def advance(cycle: Cycle, told: Told, policy: Policy, calendar: BusinessCalendar, now_us: int | None) -> Advance:
-    """Pass the marks of a running cycle up to `now_us`, in order; with None pass none and only look for the next.
+def advance(
+    cycle: Cycle, told: Told, policy: Policy, calendar: BusinessCalendar, now_us: int | None
+) -> tuple[list[Change], Told]:
+    """Pass the marks of a running cycle up to `now_us`, in order, and note when the next one will be passed.
 
-    Marks that a cycle stopped before, or that lie behind a pause, are not ahead.
+    With None no mark is passed. Marks that a cycle stopped before, or that lie behind a pause, are not ahead.
     """
     changes: list[Change] = []
-    target = cycle.current.target
-    if target is None or cycle.stopped_us is not None:
-        return Advance(changes, told, None)
-    ahead = marks_ahead(
-        policy,
-        cycle.name,
-        target,
-        warnings_passed=told.warnings,
-        steps_passed=told.steps,
-        breached=cycle.current.number in told.breached,
-    )
-    for mark in ahead:
-        reached_us = reach(cycle, mark.open_us, calendar)
-        if reached_us is None:
-            return Advance(changes, told, None)
-        passed_us = mark.passed_us(reached_us)
-        if now_us is None or passed_us > now_us:
-            return Advance(changes, told, passed_us)
-        change, told = _pass(cycle, target, told, mark, reached_us, calendar)
-        changes.append(change)
-    return Advance(changes, told, None)
+    next_us = None
+    target = cycle.target
+    if target is not None and cycle.stopped_us is None:
+        ahead = marks_ahead(
+            policy,
+            cycle.name,
+            target,
+            warnings_passed=told.warnings,
+            steps_passed=told.steps,
+            breached=cycle.generation in told.breached,
+        )
+        for mark in ahead:
+            reached_us = reach(cycle, mark.open_us, calendar)
+            if reached_us is None:
+                break
+            passed_us = mark.passed_us(reached_us)
+            if now_us is None or passed_us > now_us:
+                next_us = passed_us
+                break
+            change, told = _pass(cycle, target, told, mark, reached_us, calendar)
+            changes.append(change)
+    return changes, told if told.next_us == next_us else msgspec.structs.replace(told, next_us=next_us)
 
 
 def _pass(
@@ -169,7 +174,7 @@ def _pass(
     if at_mark is None:
         raise AssertionError("a cycle with a target has a report")
     due_us = reach(cycle, target.budget_us, calendar)
-    key = f"{cycle.name}:{cycle.number}:{cycle.current.number}"
+    key = f"{cycle.name}:{cycle.number}:{cycle.generation}"
     if mark.kind == WARNING:
         shown = msgspec.structs.replace(at_mark, state=RUNNING, due_us=due_us)
         change = Change(WARNED, f"{key}:{WARNED}-{mark.percent}", reached_us, shown, percent=mark.percent)
@@ -178,7 +183,7 @@ def _pass(
     if mark.kind == BREACH:
         again = f":again-{told.retractions}" if told.retractions else ""
         change = Change(BREACHED, f"{key}:{BREACHED}{again}", reached_us, shown)
-        breached = tuple(sorted({*told.breached, cycle.current.number}))
+        breached = tuple(sorted({*told.breached, cycle.generation}))
         return change, msgspec.structs.replace(told, state=BREACHED, due_us=due_us, breached=breached)
     change = Change(
         ESCALATED,
@@ -207,7 +212,7 @@ def _state(cycle: Cycle, report: TargetReport | None, breached: dict[int, Target
         return report.state
     if report.generation in breached:
         return BREACHED
-    return PAUSED if cycle.is_paused else RUNNING
+    return RUNNING if cycle.paused_in is None else PAUSED
 
 
 def _moves(told: Told | None, shown: TargetReport, before: tuple[int, ...]) -> list[str]:

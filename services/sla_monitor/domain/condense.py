@@ -52,7 +52,7 @@ def settle(facts: tuple[Fact, ...], past: Past, targets: Targets) -> tuple[tuple
     resolutions = [cycle for cycle in gone if cycle.name == "resolution"]
     return facts[last + 1 :], Past(
         settled_us=facts[last].at_us,
-        priority=resolutions[-1].current.priority,
+        priority=resolutions[-1].priority,
         resolutions=resolutions[-1].number,
         responses=past.responses + sum(cycle.name == "next_response" for cycle in gone),
     )

@@ -15,7 +15,7 @@ A cycle is one run of one target. Rules are those of shared/sla-cases.md:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from services.sla_monitor.domain import facts as f
@@ -23,112 +23,94 @@ from services.sla_monitor.domain.facts import Fact, Past
 from services.sla_monitor.domain.policy import Target, Targets, pause_on
 
 REOPENED_STATUS: Final = "open"
+_NOTHING_NAMED: Final[dict[str, Target]] = {}
 
 
 class Stretch(NamedTuple):
-    """A part of a cycle: running (`status` None), or paused in `status`. `until_us` None is the last, open end."""
+    """An ended part of a cycle: running (`status` None), or paused in `status`."""
 
     from_us: int
-    until_us: int | None
+    until_us: int
     status: str | None
 
 
 class Generation(NamedTuple):
-    """A part of a cycle under one budget. `target` None: the priority has no such target; `until_us` None: the last."""
+    """An ended part of a cycle under one budget. `target` None: the priority had no such target."""
 
     number: int
     priority: str
     target: Target | None
-    until_us: int | None
+    until_us: int
 
 
 class Cycle:
-    """One run of a target; complete once `cycles_of` has returned it.
+    """One run of a target; complete once `cycles_of` has returned it. Every fact passes here, so it is kept lean.
 
-    `stretches` and `generations` are never empty, and only their last entries are open. `started_by` and `stopped_by`
-    are the sequences of the facts that did it; `stopped_us` None means that it still runs. `cancelled`: stopped
-    because the ticket was withdrawn.
+    `stretches` and `superseded` have ended; then comes the last stretch, since `since_us`, running or `paused_in` a
+    status, and the current generation, number `generation`, under `priority` and `target`. `started_by`, `stopped_by`
+    and `changed_by` are the sequences of the facts that did it, the last for any change. `stopped_us` None: it still
+    runs. `cancelled`: it stopped because the ticket was withdrawn.
     """
 
     __slots__ = (
-        "_from_us",
-        "_generation_number",
-        "_priority",
-        "_status",
-        "_target",
         "cancelled",
-        "generations",
+        "changed_by",
+        "generation",
         "name",
         "number",
+        "paused_in",
+        "priority",
+        "since_us",
         "started_by",
         "started_us",
         "stopped_by",
         "stopped_us",
         "stretches",
+        "superseded",
+        "target",
     )
 
-    def __init__(self, name: str, number: int, started_us: int, started_by: int) -> None:
+    def __init__(self, name: str, number: int, fact: Fact, priority: str, target: Target | None, status: str) -> None:
         self.name = name
         self.number = number
-        self.started_us = started_us
-        self.started_by = started_by
+        self.started_us = self.since_us = fact.at_us
+        self.started_by = self.changed_by = fact.sequence
         self.stopped_us: int | None = None
         self.stopped_by: int | None = None
         self.cancelled = False
+        self.priority = priority
+        self.target = target
+        self.generation = 1
+        self.paused_in = status if status in pause_on(target, name) else None
         self.stretches: list[Stretch] = []
-        self.generations: list[Generation] = []
-        self._from_us = started_us
-        self._status: str | None = None
-        self._priority = ""
-        self._target: Target | None = None
-        self._generation_number = 0
+        self.superseded: list[Generation] = []
 
-    def begin(self, priority: str, target: Target | None, status: str) -> None:
-        """Start under a priority, in a status."""
-        self._priority, self._target, self._generation_number = priority, target, 1
-        self._status = status if status in pause_on(target, self.name) else None
-
-    def see_status(self, at_us: int, status: str) -> None:
+    def see_status(self, fact: Fact, status: str) -> None:
         """Pause, resume, or go on as before."""
-        pausing = status if status in pause_on(self._target, self.name) else None
-        if pausing != self._status:
-            self._end_stretch(at_us)
-            self._from_us, self._status = at_us, pausing
+        paused_in = status if status in pause_on(self.target, self.name) else None
+        if paused_in != self.paused_in:
+            if fact.at_us > self.since_us:
+                self.stretches.append(Stretch(self.since_us, fact.at_us, self.paused_in))
+            self.since_us, self.paused_in, self.changed_by = fact.at_us, paused_in, fact.sequence
 
-    def see_priority(self, at_us: int, priority: str, target: Target | None, status: str) -> None:
+    def see_priority(self, fact: Fact, priority: str, target: Target | None, status: str) -> None:
         """Begin a generation if the new priority has another target; then pausing goes by it."""
-        if target != self._target:
-            self.generations.append(Generation(self._generation_number, self._priority, self._target, at_us))
-            self._generation_number += 1
-            self._target = target
-        self._priority = priority
-        self.see_status(at_us, status)
+        if target != self.target:
+            self.superseded.append(Generation(self.generation, self.priority, self.target, fact.at_us))
+            self.generation += 1
+            self.target = target
+            self.changed_by = fact.sequence
+        self.priority = priority
+        self.see_status(fact, status)
 
-    def stop(self, at_us: int, sequence: int, *, cancelled: bool = False) -> None:
+    def stop(self, fact: Fact) -> None:
         """Stop for good."""
-        self.stopped_us, self.stopped_by, self.cancelled = at_us, sequence, cancelled
-
-    def finish(self) -> None:
-        """Write down the open ends."""
-        self.stretches.append(Stretch(self._from_us, None, self._status))
-        self.generations.append(Generation(self._generation_number, self._priority, self._target, None))
-
-    @property
-    def current(self) -> Generation:
-        """The generation in force, or under which it stopped."""
-        return self.generations[-1]
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether it stands still, or did when it stopped."""
-        return self.stretches[-1].status is not None
-
-    def _end_stretch(self, at_us: int) -> None:
-        if at_us > self._from_us:
-            self.stretches.append(Stretch(self._from_us, at_us, self._status))
+        self.stopped_us = fact.at_us
+        self.stopped_by = self.changed_by = fact.sequence
+        self.cancelled = fact.kind == f.CANCELLED
 
 
-def cycles_of(facts: Iterable[Fact], targets: Targets, past: Past) -> list[Cycle]:
+def cycles_of(facts: tuple[Fact, ...] | list[Fact], targets: Targets, past: Past) -> list[Cycle]:
     """All cycles that the facts began, in the order of their starts, those of the past not included.
 
     Args:
@@ -137,33 +119,29 @@ def cycles_of(facts: Iterable[Fact], targets: Targets, past: Past) -> list[Cycle
         past: counts of cycles whose facts were let go.
     """
     clocks = _Clocks(targets, past)
-    for fact in _from_opening(facts, past):
-        clocks.see(fact)
-    for cycle in clocks.cycles:
-        cycle.finish()
+    if past.settled_us is None and facts and facts[0].kind != f.OPENED:
+        facts = _opening_first(facts)
+    for fact in facts:
+        _HANDLERS[fact.kind](clocks, fact)
     return clocks.cycles
 
 
-def _from_opening(facts: Iterable[Fact], past: Past) -> Iterator[Fact]:
-    """The facts from the opening on; earlier ones follow it at its instant."""
-    if past.settled_us is not None:
-        yield from facts
-        return
+def _opening_first(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts from the opening on, with earlier ones right behind it at its instant; none without an opening."""
     early: list[Fact] = []
     remaining = iter(facts)
     for fact in remaining:
         if fact.kind == f.OPENED:
-            yield fact
-            yield from (Fact(fact.at_us, other.sequence, other.kind, other.value) for other in early)
-            yield from remaining
-        else:
-            early.append(fact)
+            moved = (Fact(fact.at_us, other.sequence, other.kind, other.value) for other in early)
+            return [fact, *moved, *remaining]
+        early.append(fact)
+    return []
 
 
 class _Clocks:
-    """The running cycles of one ticket while its facts are read."""
+    """The running cycles of one ticket while its facts are read. A method for each kind of fact."""
 
-    __slots__ = ("_numbers", "_opened", "_priority", "_resolved", "_running", "_status", "_targets", "cycles")
+    __slots__ = ("_named", "_numbers", "_opened", "_priority", "_resolved", "_running", "_status", "_targets", "cycles")
 
     def __init__(self, targets: Targets, past: Past) -> None:
         self.cycles: list[Cycle] = []
@@ -172,17 +150,14 @@ class _Clocks:
         self._numbers = {"resolution": past.resolutions, "next_response": past.responses}
         self._opened = self._resolved = past.settled_us is not None
         self._priority = past.priority or ""
+        self._named = targets.get(self._priority, _NOTHING_NAMED)
         self._status = REOPENED_STATUS
-
-    def see(self, fact: Fact) -> None:
-        """Take the next fact."""
-        _HANDLERS[fact.kind](self, fact)
 
     def open(self, fact: Fact) -> None:
         """Start what starts with a ticket; a second opening says nothing new."""
         if not self._opened:
             self._opened = True
-            self._priority = fact.value or ""
+            self._set_priority(fact)
             for name in ("assignment", "first_response", "resolution"):
                 self._start(name, fact)
 
@@ -204,21 +179,20 @@ class _Clocks:
         """Pause and resume."""
         self._status = fact.value or ""
         for cycle in self._running.values():
-            cycle.see_status(fact.at_us, self._status)
+            cycle.see_status(fact, self._status)
 
     def change_priority(self, fact: Fact) -> None:
         """Put another priority in force."""
-        self._priority = fact.value or ""
-        named = self._targets.get(self._priority, {})
+        self._set_priority(fact)
         for name, cycle in self._running.items():
-            cycle.see_priority(fact.at_us, self._priority, named.get(name), self._status)
+            cycle.see_priority(fact, self._priority, self._named.get(name), self._status)
 
     def end(self, fact: Fact) -> None:
         """Stop everything; what is resolved already stays so."""
         if not self._resolved:
             self._resolved = True
             for cycle in self._running.values():
-                cycle.stop(fact.at_us, fact.sequence, cancelled=fact.kind == f.CANCELLED)
+                cycle.stop(fact)
             self._running.clear()
 
     def reopen(self, fact: Fact) -> None:
@@ -228,18 +202,19 @@ class _Clocks:
             self._status = REOPENED_STATUS
             self._start("resolution", fact)
 
+    def _set_priority(self, fact: Fact) -> None:
+        self._priority = fact.value or ""
+        self._named = self._targets.get(self._priority, _NOTHING_NAMED)
+
     def _start(self, name: str, fact: Fact) -> None:
-        number = self._numbers.get(name, 0) + 1
-        self._numbers[name] = number
-        cycle = Cycle(name, number, fact.at_us, fact.sequence)
-        cycle.begin(self._priority, self._targets.get(self._priority, {}).get(name), self._status)
+        number = self._numbers[name] = self._numbers.get(name, 0) + 1
+        cycle = Cycle(name, number, fact, self._priority, self._named.get(name), self._status)
         self._running[name] = cycle
         self.cycles.append(cycle)
 
     def _stop(self, name: str, fact: Fact) -> None:
-        cycle = self._running.pop(name, None)
-        if cycle is not None:
-            cycle.stop(fact.at_us, fact.sequence)
+        if name in self._running:
+            self._running.pop(name).stop(fact)
 
 
 _HANDLERS: Final = {

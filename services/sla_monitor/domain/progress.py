@@ -68,12 +68,12 @@ def see(clocks: Clocks, new: Sequence[Fact], policy: Policy, calendar: BusinessC
     if late:
         telling.withdraw_lost(cycles, cycles_of(clocks.facts, policy.targets, clocks.past))
     for cycle in cycles:
-        # What comes in order can't change a cycle that had stopped before it.
-        if late or cycle.stopped_us is None or cycle.stopped_by == sequence:
+        # What comes in order changes only the cycles that it touches.
+        if late or cycle.changed_by == sequence:
             telling.compare(cycle)
             telling.advance(cycle, None)
     seen = Clocks(facts, telling.told, clocks.past)
-    return Outcome(_bounded(seen, policy), telling.changes, telling.wake_us)
+    return Outcome(_bounded(seen, policy), telling.changes, _next_wake(telling.told))
 
 
 def wake(clocks: Clocks, policy: Policy, calendar: BusinessCalendar, now_us: int) -> Outcome:
@@ -87,7 +87,7 @@ def wake(clocks: Clocks, policy: Policy, calendar: BusinessCalendar, now_us: int
             telling.compare(cycle)
             telling.advance(cycle, now_us)
     telling.changes.sort(key=lambda change: change.at_us)
-    return Outcome(Clocks(clocks.facts, telling.told, clocks.past), telling.changes, telling.wake_us)
+    return Outcome(Clocks(clocks.facts, telling.told, clocks.past), telling.changes, _next_wake(telling.told))
 
 
 def shrink(clocks: Clocks, policy: Policy) -> Clocks:
@@ -117,7 +117,6 @@ class _Telling:
     ) -> None:
         self.told = dict(told)
         self.changes: list[Change] = []
-        self.wake_us: int | None = None
         self._policy = policy
         self._calendar = calendar
         self._now_us = now_us
@@ -130,7 +129,8 @@ class _Telling:
             key = key_of(cycle)
             last = judge(cycle, self._calendar, self._now_us) if key in self.told and key not in remaining else None
             if last is not None:
-                self.changes += withdraw(self.told.pop(key), last, self._cause)
+                changes, self.told[key] = withdraw(self.told[key], last, self._cause)
+                self.changes += changes
 
     def compare(self, cycle: Cycle) -> None:
         """Tell what changed."""
@@ -141,15 +141,17 @@ class _Telling:
             self.told[key] = told
 
     def advance(self, cycle: Cycle, until_us: int | None) -> None:
-        """Pass the marks up to `until_us` and note when the next one will be passed."""
+        """Pass the marks up to `until_us`."""
         key = key_of(cycle)
         told = self.told.get(key)
-        if told is None:
-            return
-        changes, self.told[key], next_us = advance(cycle, told, self._policy, self._calendar, until_us)
-        self.changes += changes
-        if next_us is not None and (self.wake_us is None or next_us < self.wake_us):
-            self.wake_us = next_us
+        if told is not None:
+            changes, self.told[key] = advance(cycle, told, self._policy, self._calendar, until_us)
+            self.changes += changes
+
+
+def _next_wake(told: dict[str, Told]) -> int | None:
+    """When the next mark of any cycle will be passed."""
+    return min((each.next_us for each in told.values() if each.next_us is not None), default=None)
 
 
 def key_of(cycle: Cycle) -> str:

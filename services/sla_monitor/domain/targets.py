@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from services.sla_monitor.domain.calendar import BusinessCalendar
-from services.sla_monitor.domain.cycles import Cycle, Generation, cycles_of
+from services.sla_monitor.domain.cycles import Cycle, cycles_of
 from services.sla_monitor.domain.facts import NO_PAST, Fact, Past
 from services.sla_monitor.domain.policy import CLOCK_TARGETS, Targets
 
@@ -97,7 +97,7 @@ def evaluate(
 
 def judge(cycle: Cycle, calendar: BusinessCalendar, now_us: int) -> TargetReport | None:
     """What one cycle's clock says at `now_us`; None where the priority in force lacks the target."""
-    target = cycle.current.target
+    target = cycle.target
     if target is None:
         return None
     due_us = reach(cycle, target.budget_us, calendar)
@@ -107,11 +107,25 @@ def judge(cycle: Cycle, calendar: BusinessCalendar, now_us: int) -> TargetReport
         state = BREACHED
     elif stopped_us is not None:
         state = CANCELLED if cycle.cancelled else MET
-    elif cycle.is_paused:
+    elif cycle.paused_in is not None:
         state, due_us = PAUSED, None
     else:
         state = RUNNING
-    return _report(cycle, cycle.current, calendar, (state, due_us, end_us), judge_superseded(cycle, calendar))
+    spans = _spans(cycle, end_us)
+    return TargetReport(
+        target=cycle.name,
+        cycle=cycle.number,
+        generation=cycle.generation,
+        priority=cycle.priority,
+        state=state,
+        started_us=cycle.started_us,
+        stopped_us=stopped_us,
+        due_us=due_us,
+        budget_us=target.budget_us,
+        elapsed_us=_elapsed(spans, calendar),
+        spans=spans,
+        superseded=judge_superseded(cycle, calendar) if cycle.superseded else (),
+    )
 
 
 def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetReport, ...]:
@@ -119,15 +133,28 @@ def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetRe
 
     What the cycle consumed after a generation can't make that generation due earlier, so its whole life may be asked.
     """
-    if len(cycle.generations) == 1:
-        return ()
     reports = []
-    for generation in cycle.generations[:-1]:
-        if generation.target is not None and generation.until_us is not None:
-            due_us = reach(cycle, generation.target.budget_us, calendar)
-            breached = due_us is not None and generation.until_us > due_us
-            verdict = (BREACHED, due_us) if breached else (SUPERSEDED, None)
-            reports.append(_report(cycle, generation, calendar, (*verdict, generation.until_us), ()))
+    for number, priority, target, until_us in cycle.superseded:
+        if target is None:
+            continue
+        due_us = reach(cycle, target.budget_us, calendar)
+        breached = due_us is not None and until_us > due_us
+        spans = _spans(cycle, until_us)
+        report = TargetReport(
+            target=cycle.name,
+            cycle=cycle.number,
+            generation=number,
+            priority=priority,
+            state=BREACHED if breached else SUPERSEDED,
+            started_us=cycle.started_us,
+            stopped_us=None,
+            due_us=due_us if breached else None,
+            budget_us=target.budget_us,
+            elapsed_us=_elapsed(spans, calendar),
+            spans=spans,
+            superseded_us=until_us,
+        )
+        reports.append(report)
     return tuple(reports)
 
 
@@ -138,47 +165,26 @@ def reach(cycle: Cycle, open_us: int, calendar: BusinessCalendar) -> int | None:
     """
     left_us = open_us
     for from_us, until_us, status in cycle.stretches:
-        if status is not None:
-            continue
-        if until_us is None:
-            return calendar.add(from_us, left_us)
-        consumed_us = calendar.between(from_us, until_us)
-        if consumed_us >= left_us:
-            return calendar.add(from_us, left_us)
-        left_us -= consumed_us
-    return None
-
-
-def _report(
-    cycle: Cycle,
-    generation: Generation,
-    calendar: BusinessCalendar,
-    verdict: tuple[str, int | None, int],
-    superseded: tuple[TargetReport, ...],
-) -> TargetReport:
-    state, due_us, end_us = verdict
-    spans = _spans(cycle, end_us)
-    return TargetReport(
-        target=cycle.name,
-        cycle=cycle.number,
-        generation=generation.number,
-        priority=generation.priority,
-        state=state,
-        started_us=cycle.started_us,
-        stopped_us=cycle.stopped_us if generation.until_us is None else None,
-        due_us=due_us,
-        budget_us=generation.target.budget_us if generation.target is not None else 0,
-        elapsed_us=sum(calendar.between(start_us, stop_us) for start_us, stop_us, status in spans if status is None),
-        spans=spans,
-        superseded_us=generation.until_us,
-        superseded=superseded,
-    )
+        if status is None:
+            consumed_us = calendar.between(from_us, until_us)
+            if consumed_us >= left_us:
+                return calendar.add(from_us, left_us)
+            left_us -= consumed_us
+    return calendar.add(cycle.since_us, left_us) if cycle.paused_in is None else None
 
 
 def _spans(cycle: Cycle, end_us: int) -> tuple[Span, ...]:
     """The stretches up to `end_us`, where the last one ends."""
-    return tuple(
-        Span(from_us, end_us if until_us is None or until_us > end_us else until_us, status)
-        for from_us, until_us, status in cycle.stretches
-        if from_us <= end_us
-    )
+    last = Span(cycle.since_us, end_us, cycle.paused_in)
+    if not cycle.stretches:
+        return (last,)
+    ended = (Span(start_us, min(stop_us, end_us), status) for start_us, stop_us, status in cycle.stretches)
+    return tuple(span for span in (*ended, last) if span.start_us <= end_us)
+
+
+def _elapsed(spans: tuple[Span, ...], calendar: BusinessCalendar) -> int:
+    total_us = 0
+    for start_us, stop_us, status in spans:
+        if status is None:
+            total_us += calendar.between(start_us, stop_us)
+    return total_us

@@ -27,6 +27,7 @@ POLICY = parse_policy(
             "P2": {"resolution": {"seconds": 200}, "first_response": {"seconds": 40}, "next_response": {"seconds": 40}},
             "P3": {"resolution": {"seconds": 400}},
             "P4": {"resolution": {"seconds": 200}},
+            "P5": {"first_response": {"seconds": 110}, "resolution": {"seconds": 100}},
             "P9": {},
         },
     }
@@ -131,6 +132,20 @@ def test_marks_that_were_missed_are_told_in_the_order_in_which_they_were_due() -
         "resolution 1.1 breached @200 due 200",
         "resolution 1.1 escalated-1 @200 due 200",
         "resolution 1.1 escalated-2 @250 due 200",
+    ]
+
+
+def test_marks_of_several_targets_that_were_missed_are_told_in_due_order_across_them() -> None:
+    life = opened("P2")
+    life.now = 1000
+    life.see(0, f.PRIORITY, "P5")
+    told = wake(life.clocks, POLICY, CALENDAR, ZERO_US + 1000 * SECOND_US).changes
+    assert [change.at_us for change in told] == sorted(change.at_us for change in told)
+    assert [f"{change.report.target} {change.what}" for change in told[:4]] == [
+        "resolution warned",
+        "first_response warned",
+        "resolution breached",
+        "resolution escalated",
     ]
 
 
