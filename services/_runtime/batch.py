@@ -44,7 +44,7 @@ class PartitionBatch(Generic[S]):
         """Where the input stands: `topic/partition/offset`, or `timer/partition/key/kind`."""
         place = self._place
         if isinstance(place, Record):
-            return f"{place[0]}/{place[1]}/{place[2]}"
+            return f"{place.topic}/{place.partition}/{place.offset}"
         if isinstance(place, DueTimer):
             return f"timer/{self.state.partition}/{place.key}/{place.kind}"
         return ""
@@ -69,11 +69,6 @@ class PartitionBatch(Generic[S]):
         """Return how many dead letters of `key` wait for redrive, this batch's counted."""
         count = self.parked.get(key)
         return count if count is not None else self.state.parked.get(key, 0)
-
-    @property
-    def any_parked(self) -> bool:
-        """Whether there is any parked key at all: the cheap question before the exact one."""
-        return bool(self.parked) or bool(self.state.parked)
 
     def commit(self) -> None:
         """Make the changes the committed values."""

@@ -68,9 +68,11 @@ class Engine(Generic[S]):
         by_topic = batch.records_by_topic
         parts = batch.partitions
         for record in records:
-            topic, partition = record[0], record[1]
+            topic = record.topic
             by_topic[topic] = by_topic.get(topic, 0) + 1
-            part = parts.get(partition) or self._part(batch, partition)
+            part = parts.get(record.partition)
+            if part is None:
+                part = self._part(batch, record.partition)
             self._take(batch, part, record)
 
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
@@ -129,9 +131,8 @@ class Engine(Generic[S]):
     # ── one input ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _take(self, batch: Batch[S], part: PartitionBatch[S], record: Record) -> None:
-        raw_key = record[3]
-        key = "" if raw_key is None else raw_key.decode(errors="replace")
-        if part.any_parked and not record.redriven and part.parked_count(key):
+        key = "" if record.key is None else record.key.decode(errors="replace")
+        if (part.parked or part.state.parked) and not record.redriven and part.parked_count(key):
             self._set_aside(batch, part, record, key, Reason.PARKED, None)
             return
         try:
@@ -148,7 +149,7 @@ class Engine(Generic[S]):
                 part.parked[key] = part.parked_count(key) - 1
 
     def _decide(self, batch: Batch[S], part: PartitionBatch[S], record: Record, key: str) -> None:
-        value = record[4]
+        value = record.value
         if value is None and record.redriven:
             # An operator discards a dead letter, or wakes a timer that raised: nothing to decide, only to free.
             return
@@ -158,7 +159,9 @@ class Engine(Generic[S]):
             return
         scope = envelope.scope_of(head) if personal.is_installed() else None
         data = envelope.decode_data(head.type, head.data, scope)
-        event = Event(record[0], key, head.id, head.type, head.time, head.tenant, data, head.subject, head.traceparent)
+        event = Event(
+            record.topic, key, head.id, head.type, head.time, head.tenant, data, head.subject, head.traceparent
+        )
         part.move_to(key, record)
         entry = part.entry(key)
         decision = handler(entry.state if entry is not None else None, event, part)
@@ -197,8 +200,11 @@ class Engine(Generic[S]):
         cause: Event,
     ) -> None:
         """Take a decision into the batch, whole or not at all: encode first, since only encoding can fail."""
-        if decision.emits:
-            batch.outputs += [self._encode(emit, cause, number) for number, emit in enumerate(decision.emits)]
+        emits = decision.emits
+        if len(emits) == 1:
+            batch.outputs.append(self._encode(emits[0], cause, 0))
+        elif emits:
+            batch.outputs += [self._encode(emit, cause, number) for number, emit in enumerate(emits)]
         if decision.effects:
             batch.effects += decision.effects
         state, timers = decision.state, decision.timers

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One input record. `redriven` marks a dead letter that an operator sent again."""
 
     topic: str
@@ -16,7 +16,7 @@ class Record(NamedTuple):
     redriven: bool = False
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One record to write. `partition` None leaves the choice to the partitioner (murmur2 of the key)."""
 
     topic: str

@@ -6,6 +6,7 @@ how far each input was read. What outlives it are partition states, which hold n
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -371,6 +372,8 @@ class Session(Generic[S]):
         if states and not self._restorer.pending:
             seconds = self._clock.monotonic_seconds() - self._restore_began_seconds
             self._meter.restored(self._restorer.taken(), seconds)
+            # What was restored stays for long: let the collector leave it alone.
+            gc.freeze()
             log.info("state_restored", processor=self._topology.name, seconds=round(seconds, 3))
 
     def _seek(self, place: TopicPartition) -> None:
