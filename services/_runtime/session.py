@@ -6,24 +6,20 @@ how far each input was read. What outlives it are partition states, which hold n
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from services._runtime.batch import Batch
 from services._runtime.clock import Clock
 from services._runtime.engine import Engine
-from services._runtime.fencing import fence_dead_writers
 from services._runtime.kafka import (
     CLIENT_LOG,
     REDRIVE_HEADER,
     REQUEST_SECONDS,
-    TRANSACTION_TIMEOUT_MS,
     admin_config,
     consumer_config,
     producer_config,
@@ -32,10 +28,10 @@ from services._runtime.kafka import (
 from services._runtime.kept import KeptStates
 from services._runtime.logs import get_logger
 from services._runtime.measure import Meter
+from services._runtime.ownership import Clients, Ownership, Place
 from services._runtime.records import Record
-from services._runtime.restore import MissingTopicError, Restorer, end_offsets
+from services._runtime.restore import MissingTopicError
 from services._runtime.settings import RuntimeSettings
-from services._runtime.state import PartitionState
 from services._runtime.timer_gate import TimerGate
 from services._runtime.topology import Topology
 from services._runtime.transaction import TransactionAborted, Writer, WriterLost
@@ -46,14 +42,9 @@ S = TypeVar("S")
 BATCH_RECORDS_MAX: Final = 4_000
 GATHER_SECONDS: Final = 0.008
 IDLE_SECONDS: Final = 0.1
-RESTORE_STEP_SECONDS: Final = 0.05
 LAG_EVERY_SECONDS: Final = 5.0
 TIMERS_PER_BATCH: Final = 5_000
 ATTEMPTS_MAX: Final = 3
-SEEK_ATTEMPTS: Final = 100
-SEEK_WAIT_SECONDS: Final = 0.05
-
-Place = tuple[str, int]
 
 
 class Session(Generic[S]):
@@ -63,22 +54,21 @@ class Session(Generic[S]):
         self._topology = topology
         self._settings = settings
         self._clock = clock
-        self._kept = kept
         self._writer_id = transactional_id(topology.name, settings)
         self._topics = tuple(topic.name for topic in topology.inputs)
         self._engine = Engine(topology)
         self._admin = AdminClient(admin_config(settings, self._writer_id), logger=CLIENT_LOG)
         self._consumer = Consumer(consumer_config(settings, topology.name, self._writer_id), logger=CLIENT_LOG)
         self._writer = Writer(producer_config(settings, self._writer_id), clock)
-        self._restorer: Restorer[S] = Restorer(settings, self._writer_id, topology.changelog.name)
         self._gate = TimerGate(self._admin, self._topics)
-        self._group_metadata: Any = None
-        self._joined = False
-        self._wanted: frozenset[int] | None = None
-        self._committed: dict[Place, int] = {}
-        self._read_to: dict[Place, int] = {}
-        self._restore_began_seconds = 0.0
         self._meter = Meter(topology)
+        self._owned = Ownership(
+            self._engine,
+            kept,
+            Clients(settings, self._writer_id, self._consumer, self._admin, clock),
+            self._meter,
+            on_change=self._gate.forget,
+        )
         self._measure_lag_at_seconds = 0.0
         self.committed_anything = False
 
@@ -87,16 +77,12 @@ class Session(Generic[S]):
     @property
     def ready(self) -> bool:
         """Whether the group has given its partitions out and all of ours are restored."""
-        return self._joined and self._wanted is None and not self._restorer.pending
+        return self._owned.ready
 
     @property
     def status(self) -> str:
         """One line for people."""
-        if not self._joined:
-            return "joining the group"
-        if not self.ready:
-            return f"restoring {sorted(self._restorer.pending or self._wanted or ())}"
-        return f"running {sorted(self._engine.partitions)}"
+        return self._owned.status
 
     def start(self) -> None:
         """Fence an earlier process of this slot, then join the group.
@@ -107,9 +93,7 @@ class Session(Generic[S]):
         """
         self._check_topics()
         self._writer.start()
-        self._consumer.subscribe(
-            list(self._topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
-        )
+        self._owned.subscribe()
 
     def _check_topics(self) -> None:
         """A group on topics that are not there would idle for ever and look well."""
@@ -125,9 +109,8 @@ class Session(Generic[S]):
     def close(self) -> None:
         """Leave the group; the states go to the kept ones."""
         self._consumer.close()
-        self._restorer.close()
+        self._owned.close()
         self._writer.close()
-        self._kept.put(self._engine.partitions.values())
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -138,11 +121,9 @@ class Session(Generic[S]):
             WriterLost: the session is over; memory is not to be trusted beyond committed states.
             KafkaException: the clients failed for good.
         """
-        if self._wanted is not None:
-            self._begin_restore(self._wanted)
+        self._owned.begin_restore()
         records = self._records(self._poll())
-        if self._restorer.pending:
-            self._activate(self._restorer.step(RESTORE_STEP_SECONDS))
+        self._owned.go_on_restoring()
         if self._clock.monotonic_seconds() >= self._measure_lag_at_seconds:
             self._measure_lag()
         return self._run_batch(records)
@@ -156,7 +137,7 @@ class Session(Generic[S]):
         return [*first, *self._consumer.consume(BATCH_RECORDS_MAX - 1, gather_seconds)]
 
     def _wait_seconds(self) -> float:
-        if self._restorer.pending:
+        if self._owned.is_restoring:
             return 0.0
         if self._gate.is_asking:
             return 0.005
@@ -170,7 +151,7 @@ class Session(Generic[S]):
     def _records(self, messages: Iterable[Any]) -> list[Record]:
         """Turn what was polled into records of active partitions, and note how far each input was read."""
         partitions = self._engine.partitions
-        read_to = self._read_to
+        read_to = self._owned.read_to
         records: list[Record] = []
         for message in messages:
             partition = message.partition()
@@ -182,6 +163,9 @@ class Session(Generic[S]):
             if state is None:
                 continue
             topic, offset = message.topic(), message.offset()
+            if offset < read_to[topic, partition]:
+                # Fetched before the partition was positioned: it was committed by whoever owned it then.
+                continue
             read_to[topic, partition] = offset + 1
             redriven = bool(state.parked) and _is_redriven(message)
             records.append(Record(topic, partition, offset, message.key(), message.value(), redriven))
@@ -191,7 +175,7 @@ class Session(Generic[S]):
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
             if message.partition() in self._engine.partitions:
                 place = (message.topic(), message.partition())
-                self._read_to[place] = max(self._read_to.get(place, 0), message.offset())
+                self._owned.read_to[place] = max(self._owned.read_to[place], message.offset())
         elif error.fatal():
             raise KafkaException(error)
         else:
@@ -247,12 +231,12 @@ class Session(Generic[S]):
         began_seconds = self._clock.monotonic_seconds()
         offsets = self._offsets(records, fired)
         changelog = list(self._engine.changelog(batch))
-        ends = self._writer.commit(batch.outputs, changelog, offsets, self._group_metadata)
+        ends = self._writer.commit(batch.outputs, changelog, offsets, self._owned.group_metadata)
         self._engine.commit(batch)
         for partition, position in ends.items():
             self._engine.partitions[partition].changelog_position = position
         for place in offsets:
-            self._committed[place.topic, place.partition] = place.offset
+            self._owned.committed[place.topic, place.partition] = place.offset
         self.committed_anything = True
         self._meter.committed(batch, self._clock.monotonic_seconds() - began_seconds, self._engine.partitions.values())
 
@@ -267,7 +251,7 @@ class Session(Generic[S]):
             ends[record.topic, record.partition] = record.offset + 1
         for partition in fired:
             place = (self._topics[0], partition)
-            ends.setdefault(place, self._committed[place])
+            ends.setdefault(place, self._owned.committed[place])
         return [
             TopicPartition(topic, partition, offset, metadata=self._writer_id)
             for (topic, partition), offset in ends.items()
@@ -283,9 +267,9 @@ class Session(Generic[S]):
             due_at = state.next_due_at()
             if due_at is None or due_at > now:
                 continue
-            if self._gate.is_waiting(partition, self._read_to):
+            if self._gate.is_waiting(partition, self._owned.read_to):
                 continue
-            until = self._gate.open_until(partition, self._read_to)
+            until = self._gate.open_until(partition, self._owned.read_to)
             if until is not None and due_at <= until:
                 may_fire[partition] = until
             else:
@@ -298,97 +282,11 @@ class Session(Generic[S]):
         """Say how far behind the inputs are, from what the client has heard anyway: no request is made for it."""
         self._measure_lag_at_seconds = self._clock.monotonic_seconds() + LAG_EVERY_SECONDS
         lag = dict.fromkeys(self._topics, 0)
-        for (topic, partition), read_to in self._read_to.items():
+        for (topic, partition), read_to in self._owned.read_to.items():
             marks = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
             if marks[1] > read_to:
                 lag[topic] += marks[1] - read_to
         self._meter.lag(lag)
-
-    # ── assignment and restore ──────────────────────────────────────────────────────────────────────────────────
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Take note only: restoring happens outside the callback. Nothing is fetched until it is done."""
-        for each in partitions:
-            each.offset = OFFSET_BEGINNING
-        consumer.assign(partitions)
-        if partitions:
-            consumer.pause(partitions)
-        self._group_metadata = consumer.consumer_group_metadata()
-        self._wanted = frozenset(each.partition for each in partitions)
-        self._joined = True
-        self._meter.assigned(len(self._wanted))
-        log.info("partitions_assigned", processor=self._topology.name, partitions=sorted(self._wanted))
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        """Keep the states: they hold committed values only, and most partitions come back at once."""
-        del partitions
-        self._kept.put(self._engine.partitions.values())
-        self._engine.partitions.clear()
-        self._restorer.forget(self._restorer.pending)
-        self._gate.forget()
-        self._read_to.clear()
-        self._committed.clear()
-        self._wanted = None
-        self._joined = False
-        consumer.unassign()
-
-    def _begin_restore(self, wanted: frozenset[int]) -> None:
-        self._restore_began_seconds = self._clock.monotonic_seconds()
-        self._wanted = None
-        states = [self._kept.take(each) or self._engine.new_partition(each) for each in sorted(wanted)]
-        if states:
-            places = [TopicPartition(topic, each) for topic in self._topics for each in sorted(wanted)]
-            fence_dead_writers(self._settings, self._admin, self._topology.name, self._writer_id, places)
-            self._committed = self._stable_offsets(places)
-            self._restorer.begin(self._admin, states)
-
-    def _stable_offsets(self, places: list[TopicPartition]) -> dict[Place, int]:
-        """The committed offsets once no open transaction could still change them; where there are none, the start."""
-        deadline = self._clock.monotonic_seconds() + 2 * TRANSACTION_TIMEOUT_MS / 1000
-        answer: list[TopicPartition] | None = None
-        while answer is None:
-            try:
-                answer = self._consumer.committed(places, timeout=REQUEST_SECONDS)
-            except KafkaException as error:
-                unstable = error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT or error.args[0].retriable()
-                if not unstable or self._clock.monotonic_seconds() > deadline:
-                    raise
-        failed = next((each.error for each in answer if each.error is not None), None)
-        if failed is not None:
-            raise KafkaException(failed)
-        offsets = {(each.topic, each.partition): each.offset for each in answer if each.offset >= 0}
-        fresh = [each for each in places if (each.topic, each.partition) not in offsets]
-        return offsets | end_offsets(self._admin, fresh, earliest=True)
-
-    def _activate(self, states: Sequence[PartitionState[S]]) -> None:
-        """Let restored partitions run: from their committed offsets."""
-        for state in states:
-            self._engine.partitions[state.partition] = state
-            for topic in self._topics:
-                place = TopicPartition(topic, state.partition, self._committed[topic, state.partition])
-                self._read_to[topic, state.partition] = place.offset
-                self._seek(place)
-                self._consumer.resume([place])
-        if states and not self._restorer.pending:
-            seconds = self._clock.monotonic_seconds() - self._restore_began_seconds
-            self._meter.restored(self._restorer.taken(), seconds)
-            # What was restored stays for long: let the collector leave it alone.
-            gc.freeze()
-            log.info("state_restored", processor=self._topology.name, seconds=round(seconds, 3))
-
-    def _seek(self, place: TopicPartition) -> None:
-        """Seek as soon as the client has taken the assignment in; right after it, it says that it has not."""
-        for _ in range(SEEK_ATTEMPTS):
-            try:
-                self._consumer.seek(place)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
-                    raise
-                # Not a poll: that might hand out a record of another partition, which would be lost.
-                time.sleep(SEEK_WAIT_SECONDS)
-            else:
-                return
-        raise WriterLost(f"{place.topic}/{place.partition} can't be positioned")
 
 
 def _is_redriven(message: Any) -> bool:
