@@ -25,6 +25,9 @@ LATER_TARGETS: Final = (
 """Targets that a policy may already state; no clock starts for them yet."""
 
 DEFAULT_PAUSE_ON: Final = {"resolution": frozenset({"pending", "on_hold"})}
+NEVER_PAUSES: Final = "next_response"
+"""Whoever has asked waits, whatever the status: `pause_on` is read for this target but has no effect."""
+
 MAX_BUDGET_SECONDS: Final = 10 * 366 * 24 * 3600
 MAX_STEPS: Final = 16
 
@@ -149,6 +152,8 @@ def _target(name: str, data: object, where: str) -> Target:
         pausing = frozenset(statuses)
     else:
         raise InvalidPolicy(f"{where}: pause_on is a list of statuses")
+    if name == NEVER_PAUSES:
+        pausing = frozenset()
     budget_us = _span(form["seconds"], f"{where}: seconds")
     if budget_us <= 0:
         raise InvalidPolicy(f"{where}: the budget is not positive: {form['seconds']!r} seconds")

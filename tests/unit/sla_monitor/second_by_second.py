@@ -155,9 +155,13 @@ class Model:
         return named.get(name)
 
     def _pauses(self, place: int, name: str) -> bool:
-        target = self._target(place, name) or {}
-        default = RESOLUTION_PAUSES if name == "resolution" else []
-        return self._in_force(place)[1] in target.get("pause_on", default)
+        return self._in_force(place)[1] in self._pause_on(self._target(place, name) or {}, name)
+
+    def _pause_on(self, target: dict[str, Any], name: str) -> list[str]:
+        if name == "next_response":
+            return []
+        statuses: list[str] = target.get("pause_on", RESOLUTION_PAUSES if name == "resolution" else [])
+        return statuses
 
     def _verdict(self, run: Run) -> dict[str, Any] | None:
         last = len(self.events) - 1 if run.last is None else run.last - 1
@@ -203,8 +207,7 @@ class Model:
         return found
 
     def _meaning(self, target: dict[str, Any] | None, name: str) -> object:
-        default = RESOLUTION_PAUSES if name == "resolution" else []
-        return target and (target["seconds"], sorted(set(target.get("pause_on", default))))
+        return target and (target["seconds"], set(self._pause_on(target, name)))
 
     def _nth(self, counting: bytearray, seconds: int) -> int | None:
         """The end of the n-th counting second, None if there are fewer."""

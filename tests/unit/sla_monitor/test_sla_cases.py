@@ -126,6 +126,18 @@ def test_stopped_while_paused_with_budget_left_is_met_without_due() -> None:
     assert (report["state"], report["due_at"], report["elapsed_seconds"]) == ("met", None, 3600.0)
 
 
+def test_a_next_response_never_pauses_whatever_the_policy_says() -> None:
+    events = [
+        {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P1"},
+        {"at": "2026-01-07T10:10:00Z", "type": "agent_replied"},
+        {"at": "2026-01-07T10:20:00Z", "type": "customer_replied"},
+        {"at": "2026-01-07T10:25:00Z", "type": "status", "to": "pending"},
+    ]
+    targets = {"P1": {"next_response": {"seconds": 3600, "pause_on": ["pending"]}}}
+    report = explain(GOOD | {"targets": targets, "events": events, "now": "2026-01-07T11:00:00Z"})["next_response"]
+    assert (report["state"], report["due_at"]) == ("running", "2026-01-07T11:20:00Z")
+
+
 def test_while_the_priority_lacks_the_target_it_pauses_as_if_nothing_were_said() -> None:
     events = [
         {"at": "2026-01-07T10:00:00Z", "type": "opened", "priority": "P9"},
