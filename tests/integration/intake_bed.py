@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from itertools import count
 from typing import Any, Final
 
 import httpx
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import envelope, topics
@@ -25,6 +24,7 @@ from services._runtime.producer import Outgoing
 from services._runtime.tokens import issue_access
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings
+from tests.integration.reading import read_events
 
 SECRET: Final = "x" * 32
 PARTITIONS: Final = 4
@@ -41,7 +41,6 @@ USED: Final = (
     topics.AUDIT,
 )
 _tenants = count(1)
-_readers = count(1)
 
 
 def new_tenant(label: str) -> str:
@@ -103,29 +102,8 @@ async def edges_of(
 
 def records(bootstrap: str, topic: Topic, tenant: str) -> list[dict[str, Any]]:
     """Return the events of a tenant on a topic up to its end, with the record's key as `_key`."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"intake-reader-{next(_readers)}",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    consumer.assign([TopicPartition(topic.name, each, 0) for each in range(PARTITIONS)])
-    found: list[dict[str, Any]] = []
-    ended = 0
-    deadline = SystemClock().monotonic_seconds() + WAIT_SECONDS
-    while ended < PARTITIONS and SystemClock().monotonic_seconds() < deadline:
-        for message in consumer.consume(10_000, 0.2):
-            if message.error() is None:
-                event = json.loads(message.value())
-                if event["tenant"] == tenant:
-                    found.append({**event, "_key": message.key().decode()})
-            elif message.error().code() == KafkaError._PARTITION_EOF:
-                ended += 1
-    consumer.close()
-    return found
+    events = read_events(bootstrap, topic.name, PARTITIONS, committed=False)
+    return [{**event, "_key": key} for key, event in events if event["tenant"] == tenant]
 
 
 async def wait_for(condition: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:

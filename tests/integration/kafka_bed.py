@@ -5,14 +5,13 @@ The readers share no code with the processor: they are ordinary read_committed c
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any, Final
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from schemas import envelope
@@ -20,6 +19,7 @@ from schemas.contract import Contract
 from schemas.topics import Topic
 from services._runtime.clock import SystemClock
 from services._runtime.settings import RuntimeSettings
+from tests.integration.reading import read_events
 from tests.topology.counting import Counting
 
 PARTITIONS: Final = 4
@@ -106,29 +106,8 @@ class KafkaBed:
 
     def read_all(self, topic: Topic, *, committed: bool = True) -> list[dict[str, Any]]:
         """Return every event on a topic, up to its end as of now, as JSON; `committed` hides aborted ones."""
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": f"reader-{next(_numbers)}",
-                "isolation.level": "read_committed" if committed else "read_uncommitted",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-            }
-        )
-        consumer.assign([TopicPartition(topic.name, each, 0) for each in range(self.partitions)])
-        events: list[dict[str, Any]] = []
-        ended: set[int] = set()
-        deadline = CLOCK.monotonic_seconds() + WAIT_SECONDS
-        while len(ended) < self.partitions and CLOCK.monotonic_seconds() < deadline:
-            for message in consumer.consume(10_000, 0.2):
-                error, value = message.error(), message.value()
-                if error is None:
-                    events += [json.loads(value)] if value is not None else []
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    ended.add(message.partition() or 0)
-        consumer.close()
-        return events
+        events = read_events(self.bootstrap, topic.name, self.partitions, committed=committed)
+        return [event for _, event in events]
 
     def ids(self, topic: Topic) -> list[str]:
         """Return the ids of the events on a topic."""

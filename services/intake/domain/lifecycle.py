@@ -192,7 +192,8 @@ def _refusal(rule: Rule, ticket: Ticket, command: Any, moment: Moment) -> Refusa
         # Says nothing of the ticket's state: the sender has no business with it.
         return Refusal("the ticket is another tenant's; nothing is legal")
     if ticket.status not in rule.statuses:
-        return _illegal(type(command), ticket.status)
+        kind: type[Contract] = type(command)
+        return _illegal(kind, ticket.status)
     if rule.who and (who := capacity_of(ticket, command.actor)) not in rule.who:
         legal = " or ".join(rule.who)
         return Refusal(f"{who.value} may not give {type(command).__name__}; it is legal for {legal}")
