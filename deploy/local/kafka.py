@@ -254,6 +254,11 @@ def _class_archive() -> Path:
     return jars.ensure() / f"kafka-java{java.version(java.find())}.jsa"
 
 
+def short_lived_options() -> list[str]:
+    """Return the Java options of a broker that runs for a minute or two: compiled quickly rather than well."""
+    return [*_use_class_archive(), "-XX:TieredStopAtLevel=1"]
+
+
 def _use_class_archive() -> list[str]:
     # Java falls back to the jars by itself where the archive does not fit them.
     return [f"-XX:SharedArchiveFile={archive}"] if (archive := _class_archive()).is_file() else []

@@ -12,7 +12,7 @@ from typing import Self
 from deploy.local import ports, processes, register, services
 from deploy.local.errors import StackError
 from deploy.local.folders import BUILD, REPOSITORY, STACKS
-from deploy.local.kafka import Kafka
+from deploy.local.kafka import Kafka, short_lived_options
 from deploy.local.mail import Mail
 from deploy.local.redis import Redis
 from deploy.local.services import Service, Surroundings
@@ -33,7 +33,8 @@ class Plan:
 
     `instances` is the number of processes by service, none of a service that is not named; `partitions` those of every
     keyed topic; `fixed_ports` by "kafka", "redis", "smtp", "imap" or process name, free ones otherwise; `settings` are
-    further environment variables for the services. A `detached` stack outlives its starter, any other dies with it.
+    further environment variables for the services. A `detached` stack outlives its starter, any other dies with it. A
+    `short_lived` one spares the processor the optimising that pays off only after minutes.
     """
 
     name: str = "up"
@@ -47,6 +48,7 @@ class Plan:
     settings: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "info"
     detached: bool = False
+    short_lived: bool = False
 
     @property
     def folder(self) -> Path:
@@ -77,6 +79,7 @@ class Stack:
             port=fixed.get("kafka"),
             tied=tied,
             extra=plan.kafka_settings,
+            java_options=short_lived_options() if plan.short_lived else None,
             started=self._started,
         )
         self.redis = Redis(plan.folder / "redis", port=fixed.get("redis"), tied=tied, started=self._started)

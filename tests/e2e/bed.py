@@ -49,6 +49,7 @@ def running_stack(
         name=f"e2e-{name}-{os.getpid()}",
         instances=dict.fromkeys(names, 1),
         settings={**service_settings(), **(settings or {})},
+        short_lived=True,
     )
     accounts = Accounts()
     with Stack(plan) as stack, Reader(stack.kafka.bootstrap, accounts.books.take, now_ms) as reader:

@@ -42,7 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = replace(
         Scale(), tickets=parsed.tickets, mails=parsed.mails, requests_per_second=parsed.rate, seed=parsed.seed
     )
-    plan = Plan(name="up" if parsed.keep else "demo", settings=service_settings(), detached=parsed.keep)
+    plan = Plan(
+        name="up" if parsed.keep else "demo",
+        settings=service_settings(),
+        detached=parsed.keep,
+        short_lived=not parsed.keep,
+    )
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
     try:

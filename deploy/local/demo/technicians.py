@@ -10,7 +10,7 @@ from typing import Any, Final
 from deploy.local.demo.api import Api, CallFailedError
 from deploy.local.demo.claims import Claims, Command
 
-POLL_SECONDS: Final = 0.6
+POLL_SECONDS: Final = 0.8
 _EFFECT_SECONDS: Final = 6.0
 """After so long without a visible effect of a step, the next look decides anew."""
 _WORDS: Final = {
@@ -21,7 +21,10 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class Manner:
-    """How someone works. Seconds are spans to draw from: before accepting, the first answer, and each further step."""
+    """How someone works. Seconds are spans to draw from: before accepting, the first answer, and each further step.
+
+    The first `late_tickets` that they are given they answer after `late_answer` instead.
+    """
 
     accept: tuple[float, float] = (0.1, 0.6)
     answer: tuple[float, float] = (0.2, 1.0)
@@ -29,11 +32,13 @@ class Manner:
     declining: float = 0.05
     asking_back: float = 0.12
     reviewing: float = 0.15
+    late_tickets: int = 0
+    late_answer: tuple[float, float] = (21.0, 24.0)
 
 
 QUICK: Final = Manner()
-SLOW: Final = Manner(answer=(11.0, 17.0), step=(1.0, 4.0), declining=0.0, asking_back=0.0)
-"""Answers too late for every level of the compressed policy but the lowest, and for some of that."""
+SLOW: Final = Manner(declining=0.0, asking_back=0.0, late_tickets=8)
+"""Answers some tickets too late for every level of the compressed policy but the lowest."""
 
 
 @dataclass
@@ -44,6 +49,7 @@ class _Work:
     """
 
     plan: list[str]
+    late: bool = False
     seen: int = 0
     acts_at: float = 0.0
     steps_taken: set[str] = field(default_factory=set)
@@ -100,7 +106,7 @@ class Technician:
                 plan.append("ask back")
             if self._chance.random() < self._manner.reviewing:
                 plan.append("review")
-            self._works[place] = _Work(plan)
+            self._works[place] = _Work(plan, late=len(self._works) < self._manner.late_tickets)
         return self._works[place]
 
     def _next_step(
@@ -117,7 +123,7 @@ class Technician:
         if status == "pending":  # the customer may answer first; otherwise it was found out otherwise
             return "status", {"status": "in_progress", "reason": "信息已补齐"}, (2.5, 4.0)
         planned: dict[str, tuple[str, dict[str, Any], tuple[float, float]]] = {
-            "reply": ("reply", {"body": working}, manner.answer),
+            "reply": ("reply", {"body": working}, manner.late_answer if work.late else manner.answer),
             "ask back": ("status", {"status": "pending", "reason": question}, manner.step),
             "review": ("status", {"status": "in_review", "reason": "方案内部评审"}, manner.step),
         }

@@ -50,7 +50,7 @@ def test_overdue_work_goes_to_the_supervisor_then_to_the_director_with_a_plan_wi
 def test_the_demo_policy_is_the_default_one_in_seconds() -> None:
     standard, demo = packaged("cn-standard"), packaged("cn-demo")
     assert set(demo.targets) == set(standard.targets)
-    assert demo.targets["P0"]["resolution"] == Target(12 * SECOND_US, frozenset({"pending", "on_hold"}))
+    assert demo.targets["P0"]["resolution"] == Target(30 * SECOND_US, frozenset({"pending", "on_hold"}))
     assert demo.warn_at == standard.warn_at == (0.75,)
     assert [step.role for step in demo.escalation] == ["supervisor"]
 
