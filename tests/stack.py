@@ -15,6 +15,8 @@ from deploy.local.mail import Mail
 from deploy.local.redis import Redis
 from deploy.local.register import Register, claim
 
+PARTITIONS = 4
+"""Of every topic of the product that a test makes on the shared broker: a processor refuses unequal ones."""
 FOLDER = STACKS / f"tests-{os.getpid()}"
 
 

@@ -25,9 +25,9 @@ from services._runtime.tokens import issue_access
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings
 from tests.integration.reading import read_events
+from tests.stack import PARTITIONS
 
 SECRET: Final = "x" * 32
-PARTITIONS: Final = 4
 WAIT_SECONDS: Final = 20.0
 START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 USED: Final = (

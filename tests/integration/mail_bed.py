@@ -25,8 +25,8 @@ from schemas.contract import Contract
 from schemas.topics import TICKET_NOTIFICATIONS, TOPICS, Topic
 from services._runtime.clock import SystemClock
 from tests.integration.kafka_bed import wait_until
+from tests.stack import PARTITIONS
 
-PARTITIONS: Final = 8
 READY_SECONDS: Final = 60.0
 MAIL_SECONDS: Final = 45.0
 SECRET: Final = "m" * 32

@@ -17,11 +17,11 @@ from schemas.partition import partition_of
 from schemas.topics import FEEDBACK_ANSWERS
 from services._runtime.producer import EventProducer
 from services.feedback.api.words import EN, ZH_CN
+from tests.stack import PARTITIONS
 from tests.unit.feedback.survey_site import SURVEY, TICKET, SurveySite, token
 
 pytestmark = pytest.mark.integration
 
-PARTITIONS = 8
 NOBODY = "127.0.0.1:1"
 WAIT_SECONDS = 30.0
 
