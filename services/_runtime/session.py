@@ -40,7 +40,6 @@ log = get_logger(__name__)
 S = TypeVar("S")
 
 BATCH_RECORDS_MAX: Final = 4_000
-GATHER_SECONDS: Final = 0.008
 IDLE_SECONDS: Final = 0.1
 LAG_EVERY_SECONDS: Final = 5.0
 TIMERS_PER_BATCH: Final = 5_000
@@ -133,7 +132,7 @@ class Session(Generic[S]):
         if not first:
             return first
         # Gathering a moment makes fewer, fuller transactions, and each is answered sooner for it.
-        gather_seconds = 0.0 if first[0].error() is not None else GATHER_SECONDS
+        gather_seconds = 0.0 if first[0].error() is not None else self._topology.gather_seconds
         return [*first, *self._consumer.consume(BATCH_RECORDS_MAX - 1, gather_seconds)]
 
     def _wait_seconds(self) -> float:

@@ -22,6 +22,12 @@ S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 
 
+PROMPT_SECONDS: Final = 0.008
+"""For what somebody waits for: an assignment, an answer."""
+RELAXED_SECONDS: Final = 0.05
+"""For what nobody waits for by the second: mails, surveys, clocks (which go by event time)."""
+
+
 class Unchanged(Enum):
     """The one value that says "leave the state as it is" (None says "forget the key")."""
 
@@ -140,7 +146,8 @@ class Topology(Generic[S]):
     `handlers` maps contracts to the function that decides them; other types on the inputs are skipped. `state_type`
     is what the store holds, `state_version` its version; `upgrades[n]` turns the built-in form of version n into that
     of n + 1. `parks` says whether later events of a key wait once one was dead-lettered: not where a key is a whole
-    pool, whose tickets are independent of each other.
+    pool, whose tickets are independent of each other. `gather_seconds` is how long records are gathered into a batch
+    after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
     """
 
     name: str
@@ -156,3 +163,4 @@ class Topology(Generic[S]):
     index: Callable[[], Index[S]] | None = None
     parks: bool = True
     dead_letters_in_a_row: int = 100
+    gather_seconds: float = PROMPT_SECONDS
