@@ -2,7 +2,7 @@
 
 import asyncio
 
-import httpx
+import aiohttp
 import pytest
 
 from deploy.local import services
@@ -36,7 +36,7 @@ async def _killings(bed: Bed) -> None:
     await _kill_and_start_again(bed, "router")
 
 
-async def _load(bed: Bed, http: httpx.AsyncClient, api: Api) -> None:
+async def _load(bed: Bed, http: aiohttp.ClientSession, api: Api) -> None:
     claims = bed.accounts.claims
     office = PostOffice(bed.stack.mail.smtp_port, bed.stack.mail.imap_port)
     customers = Customers(api, http, office, claims, seed=1)

@@ -5,7 +5,7 @@ import random
 import smtplib
 from typing import Final
 
-import httpx
+import aiohttp
 
 from deploy.local.demo.api import now_ms
 from deploy.local.demo.cases import Case
@@ -21,7 +21,7 @@ _ABSENT: Final = 3
 class Correspondents:
     """Everything that the mail customers share. `closing` is set when nobody is expected to answer any more."""
 
-    def __init__(self, http: httpx.AsyncClient, office: PostOffice, claims: Claims, *, seed: int) -> None:
+    def __init__(self, http: aiohttp.ClientSession, office: PostOffice, claims: Claims, *, seed: int) -> None:
         self.closing = asyncio.Event()
         self._http = http
         self._office = office
@@ -33,7 +33,7 @@ class Correspondents:
         try:
             await self.write(case)
             await self._read(case)
-        except (OSError, smtplib.SMTPException, httpx.HTTPError) as error:
+        except (OSError, smtplib.SMTPException, aiohttp.ClientError) as error:
             self._claims.troubles.append(f"{case.external_id}: {type(error).__name__}: {error}")
 
     async def write(self, case: Case) -> None:

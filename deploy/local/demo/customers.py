@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-import httpx
+import aiohttp
 
 from deploy.local.demo.api import Api, CallFailedError, now_ms
 from deploy.local.demo.cases import BY_THEMSELVES, CONVERSING, Case
@@ -23,7 +23,7 @@ _FIRST_LOOK_SECONDS: Final = 4.0
 class Customers:
     """Everything that the HTTP customers share. `closing` is set when nobody is expected to answer any more."""
 
-    def __init__(self, api: Api, http: httpx.AsyncClient, office: PostOffice, claims: Claims, *, seed: int) -> None:
+    def __init__(self, api: Api, http: aiohttp.ClientSession, office: PostOffice, claims: Claims, *, seed: int) -> None:
         self.closing = asyncio.Event()
         self._api = api
         self._http = http
@@ -40,7 +40,7 @@ class Customers:
             await self._add(case, ticket_id)
             if case.reads_mail:
                 await self.read_mail(case, ticket_id)
-        except (CallFailedError, httpx.HTTPError) as error:
+        except (CallFailedError, aiohttp.ClientError, TimeoutError) as error:
             self._claims.troubles.append(f"{case.external_id}: {error}")
 
     async def ask(self, case: Case) -> str:
@@ -131,8 +131,8 @@ class Customers:
         return self._api.token(case.person.requester_id, "requester")
 
 
-async def rate(http: httpx.AsyncClient, survey_url: str, ticket_id: str, case: Case, claims: Claims) -> None:
-    """Answer a survey as the case says; raises httpx.HTTPError when it is not taken."""
+async def rate(http: aiohttp.ClientSession, survey_url: str, ticket_id: str, case: Case, claims: Claims) -> None:
+    """Answer a survey as the case says; raises aiohttp.ClientError or TimeoutError when it is not taken."""
     if case.rating is None:
         return
     await look_at(http, survey_url, "survey", claims)

@@ -59,12 +59,12 @@ class Inbox:
         self._office = office
         self._address = address
         self._imap: imaplib.IMAP4 | None = None
-        self._next_uid = 1
+        self._seen = 0
 
     def new_letters(self) -> list[Letter]:
         """Return what has come since the last time; raises OSError or imaplib's errors, then reconnects."""
         try:
-            return [letter for uid in self._new_uids() if (letter := self._fetch(uid)) is not None]
+            return [letter for raw in self._new_mails() if (letter := letter_of(raw)) is not None]
         except (OSError, imaplib.IMAP4.error):
             self.close()
             raise
@@ -84,21 +84,16 @@ class Inbox:
             self._imap.login(self._address, "any")
         return self._imap
 
-    def _new_uids(self) -> list[int]:
+    def _new_mails(self) -> list[bytes]:
+        """Fetch what has come since the last time, in one command."""
         imap = self._connected()
-        imap.select("INBOX")
-        _, answer = imap.uid("SEARCH", "UID", f"{self._next_uid}:*")
-        found = sorted(int(each) for each in (answer[0] or b"").split())
-        # IMAP's `n:*` always names the last mail, even where that is below n.
-        fresh = [uid for uid in found if uid >= self._next_uid]
-        if fresh:
-            self._next_uid = fresh[-1] + 1
-        return fresh
-
-    def _fetch(self, uid: int) -> Letter | None:
-        _, answer = self._connected().uid("FETCH", str(uid), "(BODY.PEEK[])")
-        raw = next((item[1] for item in answer if isinstance(item, tuple)), None)
-        return None if raw is None else letter_of(raw)
+        _, answer = imap.select("INBOX")
+        if int(answer[0] or b"0") == self._seen:
+            return []
+        _, mails = imap.fetch(f"{self._seen + 1}:*", "(BODY.PEEK[])")
+        raw = [item[1] for item in mails if isinstance(item, tuple)]
+        self._seen += len(raw)
+        return raw
 
 
 def letter_of(raw: bytes) -> Letter | None:

@@ -93,14 +93,19 @@ def latencies(claims: Claims, books: Books, until: str) -> dict[str, float]:
     """
     accepted = {claim.ticket_id: claim.at_ms for claim in claims.accepted if claim.ticket_id}
     assigned = books.assigned_ms(accepted)
-    spans = sorted(_moment_ms(fact, until) - accepted[ticket_id] for ticket_id, fact in assigned.items())
-    return {"p50": percentile(spans, 50), "p99": percentile(spans, 99), "max": percentile(spans, 100)}
+    return spread(_moment_ms(fact, until) - accepted[ticket_id] for ticket_id, fact in assigned.items())
 
 
 def _moment_ms(fact: Fact, until: str) -> float:
     if until == "decided":
         return datetime.fromisoformat(fact.data["decided_at"]).timestamp() * 1_000
     return fact.seen_ms if until == "seen" else float(fact.written_ms)
+
+
+def spread(spans: Iterable[float]) -> dict[str, float]:
+    """Return p50, p99 and the maximum of some spans."""
+    ordered = sorted(spans)
+    return {"p50": percentile(ordered, 50), "p99": percentile(ordered, 99), "max": percentile(ordered, 100)}
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float:

@@ -21,7 +21,7 @@ from deploy.local.demo.customers import Customers, paced
 from deploy.local.demo.live import View
 from deploy.local.demo.mailbox import PostOffice
 from deploy.local.demo.reader import Reader
-from deploy.local.demo.report import Report, report_of
+from deploy.local.demo.report import Report, report_of, spread
 from deploy.local.demo.scale import Scale
 from deploy.local.demo.technicians import QUICK, SLOW, Technician
 from deploy.local.stack import Stack
@@ -74,7 +74,7 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
         cases, letters = http_cases(scale), mail_cases(scale)
         customers = Customers(api, http, office, accounts.claims, seed=scale.seed)
         writers = Correspondents(http, office, accounts.claims, seed=scale.seed)
-        coordinator = Coordinator(api, accounts.claims, merges=scale.merged, seed=scale.seed)
+        coordinator = Coordinator(api, accounts.claims, merges=scale.merged)
         at_work = [
             Technician(
                 each, SLOW if each in scale.slow_technicians else QUICK, api, accounts.claims, seed=scale.seed
@@ -99,7 +99,8 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
     seconds = loop.time() - began
     view.show(seconds, "settling the account")
     await asyncio.to_thread(reader.read_to_end, _READ_SECONDS)
-    more = {"loop_seconds": round(seconds, 1), "settled": settled, "client_retries": api.retries}
+    answers = {f"http_{method.casefold()}_ms": spread(taken) for method, taken in api.answered_ms.items()}
+    more = {"loop_seconds": round(seconds, 1), "settled": settled, "client_retries": api.retries, **answers}
     return await _settle(accounts, office, more)
 
 

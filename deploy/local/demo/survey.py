@@ -1,30 +1,27 @@
 """The pages that a customer opens from a mail: progress and survey."""
 
 from html.parser import HTMLParser
-from typing import Final
 from urllib.parse import urljoin
 
-import httpx
+import aiohttp
 
 from deploy.local.demo.claims import Claims
 
-_REDIRECTS_MAX: Final = 3
 
-
-async def look_at(http: httpx.AsyncClient, url: str, page: str, claims: Claims) -> None:
-    """Open a page and note that it was seen. Raises httpx.HTTPError when it can't be opened."""
-    (await http.get(url)).raise_for_status()
+async def look_at(http: aiohttp.ClientSession, url: str, page: str, claims: Claims) -> None:
+    """Open a page and note that it was seen. Raises aiohttp.ClientError when it can't be opened."""
+    async with http.get(url, raise_for_status=True) as answer:
+        await answer.read()
     claims.pages_seen[page] += 1
 
 
-async def answer_survey(http: httpx.AsyncClient, url: str, csat: int, comment: str) -> None:
-    """Fill in the form of the survey page as a browser does, and send it. Raises httpx.HTTPError."""
-    page = await http.get(url)
-    page.raise_for_status()
-    form = SurveyForm(page.text)
+async def answer_survey(http: aiohttp.ClientSession, url: str, csat: int, comment: str) -> None:
+    """Fill in the form of the survey page as a browser does, and send it. Raises aiohttp.ClientError."""
+    async with http.get(url, raise_for_status=True) as page:
+        form = SurveyForm(await page.text())
     fields = {**form.hidden, "csat": str(csat), "comment": comment}
-    answer = await http.post(urljoin(str(page.url), form.action), data=fields, follow_redirects=True)
-    answer.raise_for_status()
+    async with http.post(urljoin(url, form.action), data=fields, raise_for_status=True) as answer:
+        await answer.read()
 
 
 class SurveyForm(HTMLParser):
