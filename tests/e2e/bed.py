@@ -7,6 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 from deploy.local import jars, services
 from deploy.local.demo.api import now_ms
@@ -15,7 +19,7 @@ from deploy.local.demo.cases import Case, http_cases
 from deploy.local.demo.reader import Reader
 from deploy.local.demo.scale import SMALL, service_settings
 from deploy.local.demo.scenario import Accounts
-from deploy.local.stack import Plan, Stack
+from deploy.local.stack import DIRECTORY, Plan, Stack
 
 _LOOK_SECONDS = 0.2
 
@@ -41,7 +45,11 @@ class Bed:
 
 @contextmanager
 def running_stack(
-    name: str, names: tuple[str, ...] = services.NAMES, settings: Mapping[str, str] | None = None
+    name: str,
+    names: tuple[str, ...] = services.NAMES,
+    *,
+    settings: Mapping[str, str] | None = None,
+    directory: Path = DIRECTORY,
 ) -> Iterator[Bed]:
     """One instance of each service named, on a Kafka, Redis and mail server of their own."""
     jars.ensure()
@@ -49,11 +57,27 @@ def running_stack(
         name=f"e2e-{name}-{os.getpid()}",
         instances=dict.fromkeys(names, 1),
         settings={**service_settings(), **(settings or {})},
+        directory=directory,
         short_lived=True,
     )
     accounts = Accounts()
     with Stack(plan) as stack, Reader(stack.kafka.bootstrap, accounts.books.take, now_ms) as reader:
         yield Bed(stack, accounts, reader)
+
+
+def hurried_directory(folder: Path) -> Path:
+    """The demo's directory, its policy with half the seconds."""
+    whole: dict[str, Any] = yaml.safe_load(DIRECTORY.read_text("utf-8"))
+    del whole["calendars"]  # the policy runs around the clock, and PyYAML takes 09:00 for a number
+    (entry,) = whole["sla_policies"]
+    policy: dict[str, Any] = yaml.safe_load((DIRECTORY.parent / entry.pop("definition_file")).read_text("utf-8"))
+    for targets in policy["targets"].values():
+        for target in targets.values():
+            target["seconds"] /= 2
+    entry["definition"] = yaml.safe_dump(policy, allow_unicode=True)
+    path = folder / "directory.yaml"
+    path.write_text(yaml.safe_dump(whole, allow_unicode=True), "utf-8")
+    return path
 
 
 def plain_cases(count: int, *, first_number: int = 0) -> list[Case]:

@@ -23,7 +23,7 @@ from deploy.local.demo.mailbox import PostOffice
 from deploy.local.demo.reader import Reader
 from deploy.local.demo.report import Report, report_of, spread
 from deploy.local.demo.scale import Scale
-from deploy.local.demo.technicians import QUICK, SLOW, Technician
+from deploy.local.demo.technicians import QUICK, Manner, Technician
 from deploy.local.stack import Stack
 
 _LOOK_SECONDS: Final = 0.25
@@ -75,10 +75,9 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
         customers = Customers(api, http, office, accounts.claims, seed=scale.seed)
         writers = Correspondents(http, office, accounts.claims, seed=scale.seed)
         coordinator = Coordinator(api, accounts.claims, merges=scale.merged)
+        slow = Manner(declining=0.0, asking_back=0.0, late_tickets=8, late_answer=scale.late_answer_seconds)
         at_work = [
-            Technician(
-                each, SLOW if each in scale.slow_technicians else QUICK, api, accounts.claims, seed=scale.seed
-            ).work()
+            Technician(each, slow if each in scale.slow_technicians else QUICK, api, accounts.claims, seed=scale.seed)
             for each in technician_ids(stack.plan.directory)
         ]
         sending_seconds = len(cases) / scale.requests_per_second
@@ -87,7 +86,7 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
             paced(letters, max(1.0, len(letters) / sending_seconds), writers.live),
             coordinator.intervene(cases),
         ]
-        people = _all_of([*at_work, *arrivals])
+        people = _all_of([*(each.work() for each in at_work), *arrivals])
         try:
             wanted = len(cases) + len(letters)
             settled = await _until_settled(accounts, wanted, scale.loop_seconds_max, view, people)

@@ -23,7 +23,7 @@ _WORDS: Final = {
 class Manner:
     """How someone works. Seconds are spans to draw from: before accepting, the first answer, and each further step.
 
-    The first `late_tickets` that they are given they answer after `late_answer` instead.
+    Of the first `late_tickets` that they are given they answer the new ones after `late_answer` instead.
     """
 
     accept: tuple[float, float] = (0.1, 0.6)
@@ -33,12 +33,10 @@ class Manner:
     asking_back: float = 0.12
     reviewing: float = 0.15
     late_tickets: int = 0
-    late_answer: tuple[float, float] = (21.0, 24.0)
+    late_answer: tuple[float, float] = (0.0, 0.0)
 
 
 QUICK: Final = Manner()
-SLOW: Final = Manner(declining=0.0, asking_back=0.0, late_tickets=8)
-"""Answers some tickets too late for every level of the compressed policy but the lowest."""
 
 
 @dataclass
@@ -106,7 +104,7 @@ class Technician:
                 plan.append("ask back")
             if self._chance.random() < self._manner.reviewing:
                 plan.append("review")
-            self._works[place] = _Work(plan, late=len(self._works) < self._manner.late_tickets)
+            self._works[place] = _Work(plan, late=place[1] == 1 and len(self._works) < self._manner.late_tickets)
         return self._works[place]
 
     def _next_step(
