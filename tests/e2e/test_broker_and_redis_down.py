@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -12,8 +11,9 @@ import pytest
 import redis
 
 from deploy.local import services
-from deploy.local.demo.api import Api, client
-from deploy.local.demo.customers import Customers, paced
+from deploy.local.demo.api import Api, client, now_ms
+from deploy.local.demo.claims import Accepted
+from deploy.local.demo.customers import SOURCE, Customers, paced
 from deploy.local.demo.mailbox import PostOffice
 from deploy.local.demo.scenario import technician_ids
 from tests.e2e.bed import Bed, plain_cases, running_stack, until
@@ -23,13 +23,24 @@ pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(300)]
 ANSWER_SECONDS = 10.0
 RECOVER_SECONDS = 60.0
 EACH_TIME = 8
+NOBODY_ACCEPTS = {"AFTERCARE_ACCEPT_WITHIN_SECONDS": "0"}
+
+
+REFUSED: dict[str, Any] = {
+    "channel": "phone",
+    "external_id": "while-away",
+    "requester": {"requester_id": "caller-1"},
+    "subject": "无法登录",
+    "body": "无法登录",
+}
 
 
 class Refusal(NamedTuple):
-    """An answer over HTTP: its status, its headers and its document."""
+    """An answer over HTTP."""
 
     status: int
-    headers: Mapping[str, str]
+    media_type: str
+    retry_after: str
     document: dict[str, Any]
 
 
@@ -47,24 +58,20 @@ class Desk:
     async def send_some(self, first_number: int) -> None:
         await paced(plain_cases(EACH_TIME, first_number=first_number), 8.0, self.customers.live)
 
-    async def refused(self, number: int) -> Refusal:
+    async def refused(self) -> Refusal:
         """The answer to one request while something is away."""
-        body = {
-            "channel": "phone",
-            "external_id": f"away-{number}",
-            "requester": {"requester_id": f"caller-{number}"},
-            "subject": "无法登录",
-            "body": "无法登录",
-        }
-        headers = {"Authorization": f"Bearer {self.api.token('probe', 'system')}"}
+        headers = {"Authorization": f"Bearer {self.api.token(SOURCE, 'system')}"}
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         url = f"{self.api.base_url}/v1/requests"
-        async with self.http.post(url, json=body, headers=headers, timeout=timeout) as answer:
-            return Refusal(
-                answer.status,
-                {name.title(): text for name, text in answer.headers.items()},
-                json.loads(await answer.text()),
-            )
+        async with self.http.post(url, json=REFUSED, headers=headers, timeout=timeout) as answer:
+            document = json.loads(await answer.text())
+            return Refusal(answer.status, answer.content_type, answer.headers["Retry-After"], document)
+
+    async def send_the_refused_again(self) -> None:
+        """What was refused may have been written all the same: sent again it is one ticket."""
+        answer = await self.api.send_request(REFUSED, token=self.api.token(SOURCE, "system"))
+        claim = Accepted("phone", REFUSED["external_id"], now_ms(), answer["ticket_id"])
+        self.bed.accounts.claims.accepted.append(claim)
 
     async def settled(self) -> None:
         """Wait until everything accepted is a ticket, and every ticket is with a technician."""
@@ -90,10 +97,9 @@ class Desk:
 
 
 def assert_is_come_back_later(answer: Refusal) -> None:
-    assert answer.status == 503
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.document["status"] == 503
+    assert answer.status == answer.document["status"] == 503
+    assert answer.media_type == "application/problem+json"
+    assert int(answer.retry_after) >= 1
 
 
 def test_without_kafka_requests_are_refused_in_time_and_all_goes_on_when_it_is_back() -> None:
@@ -103,19 +109,20 @@ def test_without_kafka_requests_are_refused_in_time_and_all_goes_on_when_it_is_b
             await desk.send_some(0)
             await desk.settled()
             bed.stack.kafka.kill_node(1)
-            assert_is_come_back_later(await desk.refused(1))
+            assert_is_come_back_later(await desk.refused())
             bed.stack.kafka.start_node(1)
             await asyncio.to_thread(bed.stack.kafka.wait_ready)
+            await desk.send_the_refused_again()
             await desk.send_some(100)
             await desk.all_ready()
             await desk.settled()
         await asyncio.to_thread(bed.reader.read_to_end, RECOVER_SECONDS)
 
-    with running_stack("kafka") as bed:
+    with running_stack("kafka", settings=NOBODY_ACCEPTS) as bed:
         asyncio.run(run(bed))
     books = bed.accounts.books
     assert bed.accounts.claims.troubles == []
-    assert len(bed.accounts.claims.accepted) == 2 * EACH_TIME
+    assert len(bed.accounts.claims.accepted) == 2 * EACH_TIME + 1
     assert (books.duplicate_ids(), books.dead_letters) == ([], [])
 
 
@@ -126,9 +133,10 @@ def test_without_redis_requests_are_refused_in_time_and_an_emptied_one_is_filled
             await desk.send_some(0)
             await desk.settled()
             bed.stack.redis.stop()
-            assert_is_come_back_later(await desk.refused(1))
+            assert_is_come_back_later(await desk.refused())
             bed.stack.redis.start()
             await asyncio.to_thread(bed.stack.redis.wait_ready)
+            await desk.send_the_refused_again()
             await desk.send_some(100)
             await desk.settled()
             before = await _stable_view(desk)
@@ -140,11 +148,11 @@ def test_without_redis_requests_are_refused_in_time_and_an_emptied_one_is_filled
             assert all(service.is_ready() for service in bed.stack.services.values())
         await asyncio.to_thread(bed.reader.read_to_end, RECOVER_SECONDS)
 
-    with running_stack("redis") as bed:
+    with running_stack("redis", ("intake", "router"), settings=NOBODY_ACCEPTS) as bed:
         asyncio.run(run(bed))
     books = bed.accounts.books
     assert bed.accounts.claims.troubles == []
-    assert len(bed.accounts.claims.accepted) == 3 * EACH_TIME
+    assert len(bed.accounts.claims.accepted) == 3 * EACH_TIME + 1
     assert (books.duplicate_ids(), books.dead_letters) == ([], [])
 
 
