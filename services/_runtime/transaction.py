@@ -7,6 +7,7 @@ the commit unknown*: `WriterLost` tells it to throw away producer, state and pos
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from services._runtime.records import Output
 
 HEADERS: Final = [CONTENT_TYPE_HEADER]
 COMMIT_SECONDS: Final = 30.0
+HANG_SECONDS: Final = 1.0
 FULL_QUEUE_WAIT_SECONDS: Final = 0.05
 RECORD_FAULTS: Final = frozenset(
     {
@@ -50,6 +52,7 @@ class Writer:
         self._clock = clock
         self._producer = Producer(config, logger=CLIENT_LOG)
         self._changelog_ends: dict[int, int] = {}
+        self._abandoned = False
 
     def start(self) -> None:
         """Take over the id: fences an earlier process of this slot and ends what it left open.
@@ -64,7 +67,8 @@ class Writer:
 
     def close(self) -> None:
         """Release the client; what was not committed is aborted by whoever takes over the id."""
-        self._producer.close()
+        if not self._abandoned:
+            self._producer.close()
 
     def commit(
         self,
@@ -83,12 +87,36 @@ class Writer:
         try:
             self._call(self._producer.begin_transaction)
             self._produce_all(outputs, changelog)
-            self._call(lambda: self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_SECONDS))
+            self._call(lambda: self._send_offsets(offsets, group_metadata))
             self._call(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
         except TransactionAborted:
             self._call(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
             raise
         return self._changelog_ends
+
+    def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
+        """Send the offsets, and wait for a bounded time.
+
+        librdkafka ignores the time-out of this call while the group's coordinator is away (its issue 5456, open), and
+        may never come back from it. So a thread makes the call; if it hangs, this writer is given up with the thread,
+        and the next one fences it by taking over the id.
+        """
+        failures: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_SECONDS)
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+                failures.append(error)
+
+        thread = threading.Thread(target=call, name="send offsets", daemon=True)
+        thread.start()
+        thread.join(REQUEST_SECONDS + HANG_SECONDS)
+        if thread.is_alive():
+            self._abandoned = True
+            raise WriterLost("the group's coordinator did not answer, and the client does not come back")
+        if failures:
+            raise failures[0]
 
     def _produce_all(self, outputs: Iterable[Output], changelog: Sequence[Output]) -> None:
         for output in outputs:
