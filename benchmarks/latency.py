@@ -135,9 +135,11 @@ class _Load:
     async def all_assigned(self) -> int:
         """Wait until every accepted request is assigned, within a bound; return how many are not."""
         ids = [claim.ticket_id for claim in self._accounts.claims.accepted]
-        loop = asyncio.get_running_loop()
-        ends_at = loop.time() + SETTLE_SECONDS
-        while (missing := len(ids) - len(self._accounts.books.assigned_ms(ids))) and loop.time() < ends_at:
+        missing = len(ids)
+        for _ in range(round(SETTLE_SECONDS / _LOOK_SECONDS)):
+            missing = len(ids) - len(self._accounts.books.assigned_ms(ids))
+            if missing == 0:
+                break
             await asyncio.sleep(_LOOK_SECONDS)
         return missing
 
