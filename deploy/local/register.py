@@ -21,10 +21,11 @@ _FILE = "processes.json"
 SERVERS = frozenset({"kafka", "redis", "mail"})
 
 
-def write_json(path: Path, value: Mapping[str, object]) -> None:
+def write_json(path: Path, value: Mapping[str, object], *, readable_by_others: bool = True) -> None:
     """Write `value` to `path`, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arriving = path.with_suffix(".part")
+    arriving.touch(mode=0o644 if readable_by_others else 0o600)
     arriving.write_text(json.dumps(value, indent=2) + "\n")
     arriving.replace(path)
 

@@ -24,6 +24,8 @@ _ONE_SHOT_SECONDS = 120.0
 _ASK_SECONDS = 2.0
 # The mailbox that customers write to and that intake reads.
 MAILBOX = "support@aftercare.example"
+# Whose mailbox it is, by the services' default, and so whose the directory is.
+TENANT = "default"
 
 
 def command(service: str) -> list[str]:

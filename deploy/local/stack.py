@@ -5,9 +5,12 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from pydantic import SecretStr
 
 from deploy.local import ports, processes, register, services
 from deploy.local.errors import StackError
@@ -17,7 +20,12 @@ from deploy.local.mail import Mail
 from deploy.local.redis import Redis
 from deploy.local.services import Service, Surroundings
 from deploy.local.waiting import Stopwatch
+from services._runtime.clock import SystemClock
+from services._runtime.tokens import issue_access
 
+# Whom `endpoints.json` has a token for: a system that sends in requests, and a coordinator who may do anything.
+TOKEN_ROLES = ("system", "coordinator")
+TOKEN_LIFETIME = timedelta(days=1)
 # Who there is in a stack that was not told otherwise; not loaded where the file is absent.
 DIRECTORY = REPOSITORY / "deploy" / "local" / "demo" / "directory.yaml"
 
@@ -120,7 +128,7 @@ class Stack:
                 self._start_servers()
                 self._prepare()
                 self._start_services()
-                register.write_json(self.plan.endpoints, self.endpoints())
+                register.write_json(self.plan.endpoints, self.endpoints(), readable_by_others=False)
             except BaseException:
                 self.stop()
                 raise
@@ -193,7 +201,7 @@ class Stack:
         )
 
     def endpoints(self) -> dict[str, object]:
-        """Return where everything is reached and which process it is, as written to `endpoints.json`."""
+        """Return where everything is reached, who may call, and which process it is, as in `endpoints.json`."""
         nodes = self.kafka.nodes.values()
         servers = [self.redis.running, self.mail.running, *(each.running for each in nodes)]
         running = [*(each.running for each in self.services.values()), *servers]
@@ -203,8 +211,21 @@ class Stack:
             "http": {each.name: each.url for each in self.services.values()},
             "smtp": f"{ports.HOST}:{self.mail.smtp_port}",
             "imap": f"{ports.HOST}:{self.mail.imap_port}",
+            "tokens": {role: self._token(role) for role in TOKEN_ROLES},
             "pids": {each.name: each.pid for each in running if each is not None},
         }
+
+    def _token(self, role: str) -> str:
+        """Return a bearer token for the stack's APIs, as long as the stack lives, for a day at most."""
+        now = SystemClock().now()
+        return issue_access(
+            SecretStr(self.secret),
+            tenant=services.TENANT,
+            subject=f"local-{role}",
+            roles={role},
+            now=now,
+            expires_at=now + TOKEN_LIFETIME,
+        )
 
     def _plan_service(self, service: str, instance: int) -> Service:
         if service not in services.NAMES:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import aiohttp
 from pydantic import SecretStr
 
-from deploy.local.demo.scale import TENANT
+from deploy.local.services import TENANT
 from services._runtime.clock import SystemClock
 from services._runtime.tokens import issue_access
 

@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-TENANT: Final = "default"
-"""The tenant of the support mailbox, and so of the directory file."""
-
 
 @dataclass(frozen=True)
 class Scale:
