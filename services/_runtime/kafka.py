@@ -94,6 +94,8 @@ def producer_config(settings: RuntimeSettings, writer: str) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
+        # The next transaction begins while the broker still finishes the last one, and is told to come again: soon.
+        "retry.backoff.ms": 10,
         "queue.buffering.max.messages": 1_000_000,
     }
 
