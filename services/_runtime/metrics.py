@@ -55,9 +55,6 @@ PROCESSOR_OUTPUTS: Final = _counter(
 PROCESSOR_BATCH_RECORDS: Final = _histogram(
     "processor_batch_records", "Input records in a batch.", "processor", buckets=_BATCH_RECORDS
 )
-PROCESSOR_BATCH_SECONDS: Final = _histogram(
-    "processor_batch_seconds", "Seconds from a batch's last fetch to its commit.", "processor", buckets=_FAST_SECONDS
-)
 PROCESSOR_TRANSACTION_SECONDS: Final = _histogram(
     "processor_transaction_seconds",
     "Seconds from the begin of a transaction to its commit.",
@@ -82,9 +79,6 @@ PROCESSOR_LAG_RECORDS: Final = _gauge(
     "processor_lag_records", "Input records written but not yet committed by us, all partitions.", "processor", "topic"
 )
 PROCESSOR_STATE_KEYS: Final = _gauge("processor_state_keys", "Keys held in memory.", "processor", "store")
-PROCESSOR_STATE_BYTES: Final = _gauge(
-    "processor_state_bytes", "Encoded size of the values held in memory.", "processor", "store"
-)
 PROCESSOR_TIMERS_PENDING: Final = _gauge("processor_timers_pending", "Timers waiting to come due.", "processor")
 PROCESSOR_TIMER_LATENESS_SECONDS: Final = _histogram(
     "processor_timer_lateness_seconds",
