@@ -82,6 +82,8 @@ def _latency(console: Console, *, quick: bool) -> list[dict[str, Any]]:
         f"{run.requests} requests at {run.accepted_per_second:g}/s (asked: {run.asked_per_second:g}/s), "
         f"{run.failed} failed, {run.unassigned} unassigned, {run.unaccounted} unaccounted"
     )
+    spent = ", ".join(f"{name} {milliseconds:g}" for name, milliseconds in run.cpu_ms_a_ticket.items())
+    console.print(f"ms of CPU a ticket: {spent}")
     return [asdict(run)]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -40,7 +41,10 @@ _LOOK_SECONDS: Final = 0.2
 
 @dataclass(frozen=True)
 class Latency:
-    """One measured run. Times are in milliseconds, `spread`s of p50, p99 and maximum."""
+    """One measured run. Times are in milliseconds, `spread`s of p50, p99 and maximum.
+
+    `cpu_ms_a_ticket` is what each process spent on a ticket, which other load on the machine changes little.
+    """
 
     asked_per_second: float
     accepted_per_second: float
@@ -51,6 +55,7 @@ class Latency:
     to_accepted_ms: dict[str, float]
     accepted_to_assigned_ms: dict[str, float]
     accepted_to_seen_ms: dict[str, float]
+    cpu_ms_a_ticket: dict[str, float]
 
 
 def measure(per_second: float, seconds: float) -> Latency:
@@ -72,8 +77,10 @@ async def _run(stack: Stack, accounts: Accounts, reader: Reader, per_second: flo
         await load.all_assigned()
         warmed_up = len(accounts.claims.accepted)
         load.answered_ms.clear()
+        before = _cpu_seconds(stack)
         taken_seconds = await load.send(per_second, seconds)
         unassigned = await load.all_assigned()
+        spent = {name: seconds - before[name] for name, seconds in _cpu_seconds(stack).items()}
     await asyncio.to_thread(reader.read_to_end, SETTLE_SECONDS)
     unaccounted = len(audit(accounts.claims, accounts.books, lives_end=False))
     del accounts.claims.accepted[:warmed_up]
@@ -87,6 +94,9 @@ async def _run(stack: Stack, accounts: Accounts, reader: Reader, per_second: flo
         to_accepted_ms=spread(load.answered_ms),
         accepted_to_assigned_ms=latencies(accounts.claims, accounts.books, "written"),
         accepted_to_seen_ms=latencies(accounts.claims, accounts.books, "seen"),
+        cpu_ms_a_ticket={
+            name: round(seconds * 1_000 / len(accounts.claims.accepted), 2) for name, seconds in spent.items()
+        },
     )
 
 
@@ -142,6 +152,19 @@ class _Load:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         return missing
+
+
+def _cpu_seconds(stack: Stack) -> dict[str, float]:
+    """Return the CPU time of each process of the stack so far."""
+    services = [each.running for each in stack.services.values()]
+    servers = [stack.redis.running, stack.mail.running, *(node.running for node in stack.kafka.nodes.values())]
+    return {each.name: _cpu_seconds_of(each.pid) for each in (*services, *servers) if each is not None}
+
+
+def _cpu_seconds_of(pid: int) -> float:
+    # The command's name stands in parentheses and may hold anything: user and system time follow as 12th and 13th.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _roomy_directory(folder: Path) -> Path:
