@@ -25,8 +25,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.work import BENCH_PARTITIONS, BenchTopics, Seen, bench_topology, command, decide_reply
 from schemas import envelope
 from schemas.ticket_commands import ReplyToCustomer
-from services._runtime.kafka import consumer_config, producer_config
-from services._runtime.processor import Processor
+from services._runtime.kafka.clients import consumer_config, producer_config
+from services._runtime.processor.processor import Processor
 from services._runtime.settings import RuntimeSettings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from schemas.ticket_commands import ReplyToCustomer
 from schemas.ticket_events import AgentReplied
 from schemas.topics import Topic
 from schemas.vocabulary import ActorKind, Status
-from services._runtime.topology import Context, Decision, Emit, Event, Topology
+from services._runtime.engine.topology import Context, Decision, Emit, Event, Topology
 
 BENCH_PARTITIONS: Final = 8
 OCCURRED_AT: Final = datetime(2026, 1, 7, 9, 0, tzinfo=UTC)

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from services._runtime import directory_load, redrive, topic_admin
+from services._runtime.directory import load as directory_load
+from services._runtime.kafka import topic_admin
+from services._runtime.processor import redrive
 
 COMMANDS: Final = (topic_admin, directory_load, redrive)
 """Modules with `register(subparsers)`; every parser they add sets `run`, from parsed arguments to the exit status."""

@@ -21,7 +21,7 @@ from deploy.local.redis import Redis
 from deploy.local.services import Service, Surroundings
 from deploy.local.waiting import Stopwatch
 from services._runtime.clock import SystemClock
-from services._runtime.tokens import issue_access
+from services._runtime.web.tokens import issue_access
 
 # Whom `endpoints.json` has a token for: a system that sends in requests, and a coordinator who may do anything.
 TOKEN_ROLES = ("system", "coordinator")

@@ -1,7 +1,14 @@
-"""What every service stands on: the processor, its state and timers, and the application around it.
+"""What every service stands on: the exactly-once processor, and the application around it.
 
-Reading order. The processor: `topology` (what is declared), `engine` (what happens to a batch), `processor` (the loop),
-`restore`, `dead_letters`, `driver` (the same for tests). The application: `settings`, `clock`, `hosting` (one Faust app
-a service), `health`, `directory`. The edges: `web`, `access`, `tokens`, `producer`, `follower`, `redis_client`.
-`logs` and `metrics` are everywhere.
+Reading order, from the inside out:
+
+- `engine`: what a processor is, as a value (`topology`), and what it decides for a batch, without any I/O; the
+  synchronous test driver runs the same.
+- `kafka`: clients, topics, and what the edges write and read with.
+- `processor`: the loop that runs a topology on a real Kafka, exactly once.
+- `directory`: customers, technicians, calendars and policies, known whole to every process.
+- `web`: what HTTP edges share: problems, tokens, the server.
+- `hosting`: one Faust application a service, with all of the above in it.
+
+`clock`, `settings`, `logs`, `metrics`, `tracing` and `redis_client` are for everyone.
 """

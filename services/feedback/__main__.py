@@ -1,6 +1,6 @@
 """`python -m services.feedback` starts the service."""
 
-from services._runtime.hosting import run
+from services._runtime.hosting.hosting import run
 from services.feedback.app import app
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from typing import Any
 from mode import Service
 
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.hosting import ServiceApp, create_app
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.hosting import ServiceApp, create_app
+from services._runtime.kafka.producer import EventProducer
 from services._runtime.metrics import FEEDBACK_CSAT, FEEDBACK_NPS, FEEDBACK_SURVEYS
-from services._runtime.processor import Processor
-from services._runtime.producer import EventProducer
-from services._runtime.web import create_web
+from services._runtime.processor.processor import Processor
+from services._runtime.web.web import create_web
 from services.feedback.api.pages import SurveyPages
 from services.feedback.api.routes import SurveyApi, survey_routes
 from services.feedback.handlers import SurveyMoved, feedback_topology

@@ -22,7 +22,7 @@ from schemas.feedback import (
 )
 from schemas.ticket_events import TicketCancelled, TicketClosed, TicketEvent, TicketMerged, TicketReopened
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, FEEDBACK_ANSWERS, TICKET_EVENTS, TICKET_FEEDBACK
-from services._runtime.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.feedback.domain import eligibility, rating, review, survey
 from services.feedback.domain.policy import Policy
 from services.feedback.domain.survey import Survey, SurveyStatus

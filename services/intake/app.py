@@ -11,13 +11,13 @@ from fastapi import APIRouter, FastAPI
 from mode import Service, ServiceT
 
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.follower import Follower
-from services._runtime.hosting import ServiceApp, create_app
-from services._runtime.processor import Processor
-from services._runtime.producer import EventProducer
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.hosting import ServiceApp, create_app
+from services._runtime.kafka.follower import Follower
+from services._runtime.kafka.producer import EventProducer
+from services._runtime.processor.processor import Processor
 from services._runtime.redis_client import RedisClient
-from services._runtime.web import create_web
+from services._runtime.web.web import create_web
 from services.intake.adapters import keys
 from services.intake.adapters.lease import Lease
 from services.intake.adapters.mail.gateway import MailGateway, Origin

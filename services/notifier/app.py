@@ -6,10 +6,10 @@ from typing import Final
 
 from schemas.vocabulary import Medium
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.hosting import ServiceApp, create_app
-from services._runtime.processor import Processor
-from services._runtime.producer import EventProducer
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.hosting import ServiceApp, create_app
+from services._runtime.kafka.producer import EventProducer
+from services._runtime.processor.processor import Processor
 from services.notifier.adapters.email import Mailer
 from services.notifier.adapters.lookups import lookups_in
 from services.notifier.adapters.package_data import load_audience, load_library, refuse_missing

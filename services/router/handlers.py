@@ -19,7 +19,7 @@ from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, Tec
 from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
-from services._runtime.topology import NOTHING, Change, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Emit, Event, Timer, Topology
 from services.router.domain.assignment import Choice, Factors, choose, choose_wanted
 from services.router.domain.work import Technician, Work
 from services.router.settings import RouterSettings

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve() -> NoReturn:
     """Run the service until it is told to stop."""
-    from services._runtime.hosting import run  # noqa: PLC0415 - see the module
+    from services._runtime.hosting.hosting import run  # noqa: PLC0415 - see the module
     from services.sla_monitor.app import app  # noqa: PLC0415 - as above
 
     run(app)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.hosting import ServiceApp, create_app
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.hosting import ServiceApp, create_app
 from services._runtime.metrics import SLA_TARGETS
-from services._runtime.processor import Processor
+from services._runtime.processor.processor import Processor
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.handlers import TargetMoved, clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings

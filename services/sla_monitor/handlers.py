@@ -49,7 +49,7 @@ from schemas.ticket_sla import (
 )
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, TICKET_EVENTS, TICKET_SLA
 from schemas.vocabulary import Tier
-from services._runtime.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.sla_monitor.domain import changes as c
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.calendar import BusinessCalendar

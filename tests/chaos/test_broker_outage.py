@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.kafka import Kafka
 from deploy.local.register import Register
-from services._runtime.processor import Processor
+from services._runtime.processor.processor import Processor
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
 from tests.topology.counting import message
 

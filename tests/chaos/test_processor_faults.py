@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from services._runtime.processor import Processor
-from services._runtime.transaction import TransactionAborted, Writer, WriterLost
+from services._runtime.processor.processor import Processor
+from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
 from tests.topology.counting import Counted, message
 

@@ -12,7 +12,7 @@ import sys
 import threading
 
 from services._runtime.logs import configure_logging
-from services._runtime.processor import Processor
+from services._runtime.processor.processor import Processor
 from tests.integration.kafka_bed import counting_on, settings_for
 
 POLL_SECONDS = 0.05

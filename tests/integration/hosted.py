@@ -2,9 +2,9 @@
 
 import os
 
-from services._runtime.directory import Directory
-from services._runtime.hosting import create_app, run
-from services._runtime.processor import Processor
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.hosting import create_app, run
+from services._runtime.processor.processor import Processor
 from services._runtime.settings import RuntimeSettings
 from tests.integration.kafka_bed import counting_on
 

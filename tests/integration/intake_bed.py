@@ -19,9 +19,9 @@ from schemas.contract import Contract
 from schemas.ids import event_id
 from schemas.topics import Topic
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.producer import Outgoing
-from services._runtime.tokens import issue_access
+from services._runtime.directory.directory import Directory
+from services._runtime.kafka.producer import Outgoing
+from services._runtime.web.tokens import issue_access
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings
 from tests.integration.reading import read_events

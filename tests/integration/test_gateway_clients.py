@@ -14,12 +14,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from deploy.local.kafka import Kafka
 from deploy.local.register import Register
 from schemas.directory import TechnicianDefined
-from services._runtime.directory import Directory, record_key
-from services._runtime.directory_file import read_directory_file
-from services._runtime.directory_load import load_directory
-from services._runtime.follower import Batch, Follower, Positions
-from services._runtime.producer import TIMEOUTS_IN_A_ROW_MAX, EventProducer, Outgoing
-from services._runtime.records import Record
+from services._runtime.directory.directory import Directory, record_key
+from services._runtime.directory.file import read_directory_file
+from services._runtime.directory.load import load_directory
+from services._runtime.engine.records import Record
+from services._runtime.kafka.follower import Batch, Follower, Positions
+from services._runtime.kafka.producer import TIMEOUTS_IN_A_ROW_MAX, EventProducer, Outgoing
 from services._runtime.redis_client import RedisClient, tenant_key
 from services._runtime.settings import RuntimeSettings
 from services._runtime.unavailable import KafkaUnavailable, RedisUnavailable

@@ -26,9 +26,9 @@ from schemas import envelope
 from schemas.contract import Contract
 from schemas.directory import PoolDefined
 from schemas.topics import DEAD_LETTERS, DIRECTORY
-from services._runtime.control import SESSION_SECONDS, ControlApp
-from services._runtime.directory import Directory
-from services._runtime.hosting import ServiceApp, create_app
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.control import SESSION_SECONDS, ControlApp
+from services._runtime.hosting.hosting import ServiceApp, create_app
 from services._runtime.settings import RuntimeSettings
 from tests.integration.kafka_bed import CLOCK, counting_on, wait_until
 from tests.stack import FOLDER

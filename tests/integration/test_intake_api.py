@@ -20,8 +20,8 @@ from schemas.directory import CustomerDefined
 from schemas.ids import ticket_id
 from schemas.intake_requests import RequestReceived
 from services._runtime.clock import ManualClock, SystemClock
-from services._runtime.directory import Directory
-from services._runtime.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, issue_link
+from services._runtime.directory.directory import Directory
+from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, issue_link
 from services.intake.api.words import ZH_CN
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings

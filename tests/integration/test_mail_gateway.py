@@ -22,7 +22,7 @@ from schemas import topics
 from schemas.directory import CustomerDefined
 from schemas.ids import ticket_id
 from schemas.intake_requests import RequestReceived
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services._runtime.mail_reference import message_id
 from services._runtime.metrics import MAILS
 from services._runtime.unavailable import KafkaUnavailable

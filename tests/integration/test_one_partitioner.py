@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from schemas.ids import ticket_id
 from schemas.partition import partition_of
-from services._runtime.kafka import producer_config, redrive_config
+from services._runtime.kafka.clients import producer_config, redrive_config
 from services._runtime.settings import KafkaSettings, RuntimeSettings
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,8 @@ import pytest
 
 from schemas.dead_letters import Reason, Resolution
 from schemas.topics import DEAD_LETTERS
-from services._runtime import redrive
-from services._runtime.processor import Processor
+from services._runtime.processor import redrive
+from services._runtime.processor.processor import Processor
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
 from tests.topology.counting import HUGE, POISON, Counted, message
 

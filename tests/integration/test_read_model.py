@@ -16,9 +16,9 @@ from schemas import topics
 from schemas.ids import ticket_id
 from schemas.ticket_sla import TargetMet, TargetStarted
 from services._runtime.clock import SystemClock
-from services._runtime.follower import Batch
-from services._runtime.producer import Outgoing
-from services._runtime.records import Record
+from services._runtime.engine.records import Record
+from services._runtime.kafka.follower import Batch
+from services._runtime.kafka.producer import Outgoing
 from services.intake.adapters.keys import POSITIONS
 from services.intake.adapters.read_model import slices as slices_module
 from services.intake.adapters.read_model.queries import ViewRebuilding

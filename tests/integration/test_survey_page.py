@@ -15,7 +15,7 @@ from schemas import envelope
 from schemas.feedback import SurveyAnswered
 from schemas.partition import partition_of
 from schemas.topics import FEEDBACK_ANSWERS
-from services._runtime.producer import EventProducer
+from services._runtime.kafka.producer import EventProducer
 from services.feedback.api.words import EN, ZH_CN
 from tests.stack import PARTITIONS
 from tests.unit.feedback.survey_site import SURVEY, TICKET, SurveySite, token

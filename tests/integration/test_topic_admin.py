@@ -8,9 +8,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from schemas.topic_settings import broker_settings
 from schemas.topics import TOPICS, Topic
 from services.__main__ import main
-from services._runtime import topic_admin
+from services._runtime.kafka import topic_admin
+from services._runtime.kafka.topic_admin import REFUSED, TopicAdmin, apply, describe
 from services._runtime.settings import KafkaSettings
-from services._runtime.topic_admin import REFUSED, TopicAdmin, apply, describe
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from schemas.partition import partition_of
-from services._runtime.records import Output
+from services._runtime.engine.records import Output
 
 
 class Stored(NamedTuple):

@@ -7,10 +7,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from services._runtime.batch import Batch
-from services._runtime.engine import Engine
-from services._runtime.records import Record
-from services._runtime.topology import Topology
+from services._runtime.engine.batch import Batch
+from services._runtime.engine.engine import Engine
+from services._runtime.engine.records import Record
+from services._runtime.engine.topology import Topology
 from tests.simulation.log import Log
 
 TIMERS_PER_BATCH: Final = 50

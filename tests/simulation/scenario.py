@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from schemas.directory import PoolDefined, TechnicianDefined
 from schemas.vocabulary import Language, Level, Medium, Tier
-from services._runtime.topology import Topology
+from services._runtime.engine.topology import Topology
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings
 from services.intake.adapters.rule_file import load_rules

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services._runtime.batch import Batch
-from services._runtime.engine import Engine
+from services._runtime.engine.batch import Batch
+from services._runtime.engine.engine import Engine
 from tests.simulation import scenario
 from tests.simulation.machine import Fault, Machine
 

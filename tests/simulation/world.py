@@ -12,8 +12,8 @@ from typing import Any, Final
 from schemas import envelope
 from schemas.contract import Contract
 from schemas.topics import Topic
-from services._runtime.records import Output
-from services._runtime.topology import Topology
+from services._runtime.engine.records import Output
+from services._runtime.engine.topology import Topology
 from tests.simulation.log import Log
 from tests.simulation.machine import Fault, Machine
 

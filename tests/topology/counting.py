@@ -16,7 +16,7 @@ from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.ticket_events import TicketClosed
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK, Topic
 from schemas.vocabulary import Channel, Status
-from services._runtime.topology import Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import Context, Decision, Emit, Event, Timer, Topology
 
 REMIND_SECONDS: Final = 60.0
 POISON: Final = "raise, please"

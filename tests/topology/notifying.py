@@ -25,8 +25,8 @@ from schemas.ticket_events import (
 from schemas.ticket_sla import TargetBreached, TargetWarned
 from schemas.topics import NOTIFIER_OUTBOX, TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA, Topic
 from schemas.vocabulary import Category, Channel, Impact, Language, Level, Medium, Status, Urgency
-from services._runtime.driver import START, TopologyDriver
-from services._runtime.topology import Event
+from services._runtime.engine.driver import START, TopologyDriver
+from services._runtime.engine.topology import Event
 from services.notifier.adapters.package_data import load_audience, load_library
 from services.notifier.domain.nodes import Node
 from services.notifier.handlers.notify import Lookups, notify_topology

@@ -9,8 +9,8 @@ from schemas.contract import Contract
 from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, TechnicianRostered
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Level, Presence, Tier
-from services._runtime.driver import START, TopologyDriver
-from services._runtime.topology import Event
+from services._runtime.engine.driver import START, TopologyDriver
+from services._runtime.engine.topology import Event
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
 from services.router.state import Held, Member, State, Waiting, offer_key, technician_key

@@ -10,7 +10,7 @@ import pytest
 from schemas.notifications import DeliveryAttempted, DeliveryRequested, Outcome
 from schemas.topics import CHANGELOGS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Language, Medium, Role
-from services._runtime.driver import START, TopologyDriver
+from services._runtime.engine.driver import START, TopologyDriver
 from services.notifier.adapters.email import compose
 from services.notifier.domain.deliveries import Attempt
 from services.notifier.handlers.delivery import TOO_LATE, delivery_topology

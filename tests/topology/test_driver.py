@@ -11,8 +11,8 @@ from schemas.parts import Actor
 from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK
 from schemas.vocabulary import ActorKind
-from services._runtime.driver import START, TopologyDriver
-from services._runtime.engine import TooManyDeadLettersError
+from services._runtime.engine.driver import START, TopologyDriver
+from services._runtime.engine.engine import TooManyDeadLettersError
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
 TICKET = "T-1"

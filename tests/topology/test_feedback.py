@@ -22,8 +22,8 @@ from schemas.feedback import (
 from schemas.ticket_events import TicketCancelled, TicketClosed, TicketEvent, TicketMerged, TicketReopened
 from schemas.topics import FEEDBACK_ANSWERS, TICKET_EVENTS, TICKET_FEEDBACK
 from schemas.vocabulary import Channel, Status
-from services._runtime.driver import START, TopologyDriver
-from services._runtime.topology import Event
+from services._runtime.engine.driver import START, TopologyDriver
+from services._runtime.engine.topology import Event
 from services.feedback.domain.survey import survey_id_of
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings

@@ -24,8 +24,8 @@ from schemas.topics import (
     Topic,
 )
 from schemas.vocabulary import Status
-from services._runtime.driver import TopologyDriver
-from services._runtime.topology import Event
+from services._runtime.engine.driver import TopologyDriver
+from services._runtime.engine.topology import Event
 from services.intake.domain.ticket import Remnant, State, Ticket
 from services.intake.handlers import ledger_topology
 from services.intake.handlers.tally import CommandTurnedDown

@@ -12,7 +12,7 @@ from schemas.intake_requests import RequestReceived
 from schemas.ticket_commands import AddCustomerMessage, OpenTicket
 from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS
 from schemas.vocabulary import Category, Channel, Impact
-from services._runtime.driver import TopologyDriver
+from services._runtime.engine.driver import TopologyDriver
 from services._runtime.metrics import INTAKE_REQUESTS as REQUESTS_COUNTED
 from services.intake.adapters.rule_file import load_rules
 from services.intake.handlers import count_effects, ledger_topology, normaliser_topology

@@ -10,8 +10,8 @@ import pytest
 from schemas.directory import TemplateDefined
 from schemas.topics import CHANGELOGS, NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Language, Level, Role
-from services._runtime.driver import START
-from services._runtime.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, TokenRefused, open_link
+from services._runtime.engine.driver import START
+from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, TokenRefused, open_link
 from services.notifier.domain.nodes import Node
 from services.notifier.handlers import notify
 from services.notifier.state import NOTICES_MAX, TOLD_MAX, Early, Gone, Known

@@ -9,7 +9,7 @@ from schemas.dead_letters import Reason
 from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
 from schemas.topics import ROUTING_WORK
 from schemas.vocabulary import Language, Level, Presence
-from services._runtime.driver import START
+from services._runtime.engine.driver import START
 from services.router.domain import filters
 from services.router.state import Ended, Held, Member, offer_key
 from tests.topology.routing import POOL, SETTINGS, Router, minutes, offer, present, rostered, withdrawal

@@ -15,7 +15,7 @@ from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, Tec
 from schemas.ticket_assignments import AssignmentMade
 from schemas.topics import TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Presence
-from services._runtime.topology import Event
+from services._runtime.engine.topology import Event
 from services.router.domain.filters import capacity, declined, language, level, presence, skill
 from services.router.domain.work import Technician, Work, order_of, profile_of, requirement_of
 from services.router.state import Held, Member, Waiting

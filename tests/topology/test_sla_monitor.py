@@ -37,9 +37,9 @@ from schemas.ticket_sla import (
 )
 from schemas.topics import TICKET_EVENTS, TICKET_SLA
 from schemas.vocabulary import ActorKind, Category, Channel, Impact, Level, Status, Tier, Urgency
-from services._runtime.directory import Directory
-from services._runtime.driver import START, TopologyDriver
-from services._runtime.topology import Event
+from services._runtime.directory.directory import Directory
+from services._runtime.engine.driver import START, TopologyDriver
+from services._runtime.engine.topology import Event
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.handlers import MAX_SEGMENTS, TargetMoved, clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from deploy.local.services import TENANT
 from services._runtime.clock import SystemClock
-from services._runtime.tokens import issue_access
+from services._runtime.web.tokens import issue_access
 
 GIVE_UP_SECONDS: Final = 30.0
 TOKEN_LIFETIME: Final = timedelta(hours=2)

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from services._runtime.tokens import AUDIENCE_SURVEY, TokenRefused, open_link
+from services._runtime.web.tokens import AUDIENCE_SURVEY, TokenRefused, open_link
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

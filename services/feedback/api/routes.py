@@ -16,9 +16,9 @@ from starlette.datastructures import UploadFile
 
 from schemas.vocabulary import Language
 from services._runtime.clock import Clock
-from services._runtime.http_edge import traceparent_of
-from services._runtime.problems import Problem
 from services._runtime.unavailable import Unavailable
+from services._runtime.web.edge import traceparent_of
+from services._runtime.web.problems import Problem
 from services.feedback.api.answers import Answer, Sender, send_answer
 from services.feedback.api.links import LinkExpired, LinkForged, SurveyLink, open_survey
 from services.feedback.api.pages import SurveyPages

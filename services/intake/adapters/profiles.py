@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.directory import CustomerDefined
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 
 
 class Profiles:

@@ -8,8 +8,8 @@ from schemas import envelope
 from schemas.ids import digest_id
 from schemas.intake_requests import RequestReceived
 from schemas.topics import INTAKE_REQUESTS
+from services._runtime.kafka.producer import EventProducer
 from services._runtime.metrics import REQUESTS_ACCEPTED
-from services._runtime.producer import EventProducer
 from services.intake.adapters.threads import ThreadIndex
 from services.intake.domain.arrival import Arrival
 from services.intake.domain.views import Thread

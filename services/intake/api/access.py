@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from schemas.parts import Actor
 from schemas.vocabulary import ActorKind
-from services._runtime.access import bearer_with_role
 from services._runtime.clock import Clock
-from services._runtime.tokens import Principal
+from services._runtime.web.access import bearer_with_role
+from services._runtime.web.tokens import Principal
 
 REQUESTER: Final = "requester"
 TECHNICIAN: Final = "technician"

@@ -19,12 +19,12 @@ from schemas.audit import ActionAudited
 from schemas.ids import digest_id
 from schemas.topics import AUDIT
 from services._runtime.clock import Clock
-from services._runtime.http_edge import traceparent_of
+from services._runtime.kafka.producer import EventProducer, Outgoing
 from services._runtime.logs import get_logger
-from services._runtime.problems import Problem
-from services._runtime.producer import EventProducer, Outgoing
-from services._runtime.tokens import Principal, TokenRefused, principal_from
 from services._runtime.unavailable import Unavailable
+from services._runtime.web.edge import traceparent_of
+from services._runtime.web.problems import Problem
+from services._runtime.web.tokens import Principal, TokenRefused, principal_from
 from services.intake.api.access import actor_of
 
 SOURCE: Final = "/aftercare/intake/api"

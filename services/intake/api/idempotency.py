@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 import msgspec
 from fastapi import Header
 
-from services._runtime.problems import Problem
 from services._runtime.redis_client import RedisClient, tenant_key
-from services._runtime.tokens import Principal
+from services._runtime.web.problems import Problem
+from services._runtime.web.tokens import Principal
 
 KEY_CHARACTERS_MAX: Final = 255
 IdempotencyKey = Annotated[

@@ -5,8 +5,8 @@ from typing import Annotated, Final
 from fastapi import Path
 
 from schemas.ids import find_ticket_id
-from services._runtime.problems import Problem
-from services._runtime.tokens import Principal
+from services._runtime.web.problems import Problem
+from services._runtime.web.tokens import Principal
 from services.intake.api.access import is_only_requester
 from services.intake.api.ports import Views
 from services.intake.domain.views import TicketView

@@ -42,7 +42,7 @@ from schemas.topics import (
     TICKET_SLA,
     TICKET_SNAPSHOTS,
 )
-from services._runtime.topology import NOTHING, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, Context, Decision, Emit, Event, Timer, Topology
 from services.intake.domain import answers, lifecycle, timeouts
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome

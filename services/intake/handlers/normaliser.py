@@ -13,7 +13,7 @@ from schemas.ids import ticket_id
 from schemas.intake_requests import RequestReceived
 from schemas.ticket_commands import AddCustomerMessage, OpenTicket
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, INTAKE_REQUESTS, TICKET_COMMANDS
-from services._runtime.topology import Change, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import Change, Context, Decision, Emit, Event, Timer, Topology
 from services.intake.domain.classification import classify
 from services.intake.domain.conversation import forgotten_at, mark_of, store_key, text_of, ticket_of, with_message
 from services.intake.domain.redaction import redact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.notifier.domain.content import InvalidTemplate, compile_template, template_id
 from services.notifier.domain.nodes import Node, Voice

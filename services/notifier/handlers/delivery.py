@@ -38,7 +38,7 @@ from schemas.notifications import (
 )
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Medium
-from services._runtime.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.deliveries import Attempt
 from services.notifier.domain.retry import Again, End, Ending, Progress, Rule, after_result, after_silence
 from services.notifier.settings import NotifierSettings

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import SecretStr
 
-from services._runtime.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, issue_link
+from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, issue_link
 from services.notifier.settings import NotifierSettings
 
 

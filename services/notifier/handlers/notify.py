@@ -22,7 +22,7 @@ from schemas.ticket_events import TicketOpened
 from schemas.ticket_sla import TargetBreached, TargetWarned
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA
 from schemas.vocabulary import Language, Medium, Role
-from services._runtime.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.addresses import folded, mailbox
 from services.notifier.domain.audience import Audience
 from services.notifier.domain.content import (

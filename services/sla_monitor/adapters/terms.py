@@ -12,7 +12,7 @@ from typing import Final
 
 from schemas.directory import CalendarDefined, SlaPolicyDefined
 from schemas.vocabulary import Tier
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.sla_monitor.adapters.packaged import STANDARD, packaged_calendars, packaged_policies, policy_of
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, parse_calendar

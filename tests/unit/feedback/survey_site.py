@@ -10,8 +10,8 @@ import httpx
 from pydantic import SecretStr
 
 from services._runtime.clock import ManualClock
-from services._runtime.tokens import AUDIENCE_SURVEY, issue_link
-from services._runtime.web import create_web
+from services._runtime.web.tokens import AUDIENCE_SURVEY, issue_link
+from services._runtime.web.web import create_web
 from services.feedback.api.answers import Sender
 from services.feedback.api.pages import SurveyPages
 from services.feedback.api.routes import SurveyApi, survey_routes

@@ -11,8 +11,8 @@ from schemas import envelope
 from schemas.feedback import SurveyAnswered
 from schemas.topics import FEEDBACK_ANSWERS
 from schemas.vocabulary import Channel, Language
-from services._runtime.tokens import AUDIENCE_PROGRESS
 from services._runtime.unavailable import KafkaUnavailable
+from services._runtime.web.tokens import AUDIENCE_PROGRESS
 from services.feedback.api.words import EN, WORDS, ZH_CN, language_of
 from tests.unit.feedback.survey_site import NOON, SURVEY, TICKET, SurveySite, token
 

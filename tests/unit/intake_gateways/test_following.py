@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services._runtime.clock import ManualClock
-from services._runtime.follower import Batch
+from services._runtime.kafka.follower import Batch
 from services.intake.adapters.read_model.following import ReadModel
 
 

@@ -10,7 +10,7 @@ from schemas import envelope
 from schemas.directory import CustomerDefined
 from schemas.parts import Requester
 from schemas.vocabulary import Language, Tier
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services.intake.adapters.profiles import Profiles
 from services.intake.domain.arrival import with_profile
 

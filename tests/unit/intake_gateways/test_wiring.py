@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services._runtime.clock import SystemClock
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services.intake import app as app_module
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings

@@ -8,7 +8,7 @@ from schemas import envelope
 from schemas.directory import TemplateDefined
 from schemas.topics import DIRECTORY
 from schemas.vocabulary import Language
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services.notifier.adapters.lookups import lookups_in
 from tests.topology.notifying import POOL, pool, technician
 from tests.unit.notifier.attempts import NOW

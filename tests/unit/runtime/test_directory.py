@@ -8,7 +8,7 @@ from schemas import envelope
 from schemas.contract import Contract
 from schemas.directory import CalendarDefined, CustomerDefined, PoolDefined, SlaPolicyDefined
 from schemas.topics import DIRECTORY
-from services._runtime.directory import Directory, record_key
+from services._runtime.directory.directory import Directory, record_key
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 CUSTOMERS, POLICIES, POOLS = (DIRECTORY[kind].name for kind in ("customers", "sla_policies", "pools"))

@@ -7,9 +7,9 @@ import pytest
 
 from schemas import envelope
 from schemas.directory import TechnicianDefined
-from services._runtime.directory import Directory
-from services._runtime.directory_file import DirectoryFile, DirectoryFileError, read_directory_file, records_of
-from services._runtime.producer import Outgoing
+from services._runtime.directory.directory import Directory
+from services._runtime.directory.file import DirectoryFile, DirectoryFileError, read_directory_file, records_of
+from services._runtime.kafka.producer import Outgoing
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 DEMO = Path(__file__).parents[3] / "deploy/local/demo/directory.yaml"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services._runtime.health import Health
+from services._runtime.hosting.health import Health
 
 
 @dataclass

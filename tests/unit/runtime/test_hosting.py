@@ -12,12 +12,12 @@ import pytest
 from mode import Service, ServiceT
 
 from schemas.topics import DIRECTORY
-from services._runtime import hosting
 from services._runtime.clock import SystemClock
-from services._runtime.directory import Directory
-from services._runtime.hosting import ServiceApp, create_app
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting import hosting
+from services._runtime.hosting.hosting import ServiceApp, create_app
 from services._runtime.settings import RuntimeSettings
-from services._runtime.web import create_web
+from services._runtime.web.web import create_web
 
 WAIT_SECONDS = 20.0
 NOBODY = "127.0.0.1:1"

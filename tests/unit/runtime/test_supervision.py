@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from mode import Service
 
-from services._runtime import supervision
-from services._runtime.supervision import Supervised
+from services._runtime.hosting import supervision
+from services._runtime.hosting.supervision import Supervised
 
 WAIT_SECONDS = 5.0
 

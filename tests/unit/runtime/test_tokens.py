@@ -6,7 +6,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from services._runtime.tokens import (
+from services._runtime.web.tokens import (
     AUDIENCE_API,
     AUDIENCE_PROGRESS,
     AUDIENCE_SURVEY,

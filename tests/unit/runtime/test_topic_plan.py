@@ -4,7 +4,7 @@ import pytest
 
 from schemas.topic_settings import broker_settings
 from schemas.topics import NOTES, TOPICS, Topic
-from services._runtime.topic_plan import Found, Note, Plan, plan
+from services._runtime.kafka.topic_plan import Found, Note, Plan, plan
 
 EVENTS = Topic("things.events", "thing id", "test", "things", retention_hours=24)
 STATE = Topic("things.state", "thing id", "test", "state", compacted=True)

@@ -10,15 +10,15 @@ import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from services._runtime.access import bearer, bearer_with_role
 from services._runtime.clock import ManualClock
-from services._runtime.http_edge import traceparent_of
 from services._runtime.metrics import REGISTRY
-from services._runtime.problems import json_pointer
-from services._runtime.tokens import Principal, issue_access
 from services._runtime.tracing import trace_id_of
 from services._runtime.unavailable import KafkaUnavailable, RedisUnavailable
-from services._runtime.web import create_web
+from services._runtime.web.access import bearer, bearer_with_role
+from services._runtime.web.edge import traceparent_of
+from services._runtime.web.problems import json_pointer
+from services._runtime.web.tokens import Principal, issue_access
+from services._runtime.web.web import create_web
 
 SECRET = SecretStr("k" * 32)
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

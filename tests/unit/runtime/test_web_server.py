@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
 from services._runtime.clock import SystemClock
-from services._runtime.web import create_web
-from services._runtime.web_server import STOP_SECONDS, WebServer
+from services._runtime.web.server import STOP_SECONDS, WebServer
+from services._runtime.web.web import create_web
 
 WAIT_SECONDS = 15.0
 

@@ -9,7 +9,7 @@ from schemas import envelope
 from schemas.contract import Contract
 from schemas.directory import CalendarDefined, SlaPolicyDefined
 from schemas.topics import DIRECTORY, Topic
-from services._runtime.directory import record_key
+from services._runtime.directory.directory import record_key
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from schemas.vocabulary import Tier
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
 from services.sla_monitor.adapters.packaged import packaged_calendars, packaged_policies, policy_of
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime

@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas import topics
 from services._runtime.clock import Clock
-from services._runtime.follower import Batch, Follower
+from services._runtime.kafka.follower import Batch, Follower
 from services._runtime.logs import get_logger
 from services._runtime.metrics import READ_MODEL_RESTARTS
 from services._runtime.unavailable import RedisUnavailable

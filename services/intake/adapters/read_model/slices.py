@@ -13,10 +13,10 @@ from schemas import envelope
 from schemas.contract import contract_of
 from schemas.ticket_events import TicketEvent
 from schemas.ticket_sla import TargetEvent
-from services._runtime.follower import Batch
+from services._runtime.engine.records import Record
+from services._runtime.kafka.follower import Batch
 from services._runtime.logs import get_logger
 from services._runtime.metrics import READ_MODEL_RECORDS
-from services._runtime.records import Record
 from services._runtime.redis_client import tenant_key
 from services.intake.domain.projection import Change, CountChange, kind_of, project
 

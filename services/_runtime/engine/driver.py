@@ -15,9 +15,9 @@ from schemas import envelope
 from schemas.contract import Contract
 from schemas.dead_letters import DeadLettered
 from schemas.topics import Topic
-from services._runtime.engine import Engine
-from services._runtime.records import Output, Record
-from services._runtime.topology import Event, Topology
+from services._runtime.engine.engine import Engine
+from services._runtime.engine.records import Output, Record
+from services._runtime.engine.topology import Event, Topology
 
 S = TypeVar("S")
 

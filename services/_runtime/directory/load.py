@@ -10,11 +10,11 @@ from typing import Final
 from schemas.directory import TechnicianDefined
 from schemas.topics import DIRECTORY
 from services._runtime.clock import SystemClock
-from services._runtime.directory import Directory
-from services._runtime.directory_file import DirectoryFileError, read_directory_file, records_of
-from services._runtime.follower import Follower
+from services._runtime.directory.directory import Directory
+from services._runtime.directory.file import DirectoryFileError, read_directory_file, records_of
+from services._runtime.kafka.follower import Follower
+from services._runtime.kafka.producer import EventProducer
 from services._runtime.logs import get_logger
-from services._runtime.producer import EventProducer
 from services._runtime.settings import RuntimeSettings
 from services._runtime.unavailable import KafkaUnavailable
 

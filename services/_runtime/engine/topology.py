@@ -1,8 +1,8 @@
 """What a processor does, as a value: inputs, one store, pure functions.
 
-The same `Topology` runs under the real processor (`processor.py`), under the synchronous test driver (`driver.py`)
+The same `Topology` runs under the real processor (`processor`), under the synchronous test driver (`driver`)
 and under a simulator. Its functions read no clock and do no I/O: time, position and state come in, a `Decision` goes
-out, and the engine (`engine.py`) does the rest.
+out, and the engine (`engine`) does the rest.
 """
 
 from __future__ import annotations

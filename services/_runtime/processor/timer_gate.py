@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from services._runtime.kafka import REQUEST_SECONDS
+from services._runtime.kafka.clients import REQUEST_SECONDS
 
 Positions = Mapping[tuple[str, int], int]
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services._runtime.clock import Clock
 from services._runtime.logs import get_logger
 from services._runtime.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
-from services._runtime.problems import Problem, server_error, too_large
 from services._runtime.tracing import logged_trace, trace_id_of, traceparent_for
+from services._runtime.web.problems import Problem, server_error, too_large
 
 BODY_LIMIT_BYTES: Final = 1_048_576
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -12,9 +12,9 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS, reader_config
+from services._runtime.engine.state import PartitionState
+from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS, reader_config
 from services._runtime.settings import RuntimeSettings
-from services._runtime.state import PartitionState
 
 S = TypeVar("S")
 

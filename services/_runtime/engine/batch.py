@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from schemas.dead_letters import Reason
-from services._runtime.records import Output, Record
-from services._runtime.state import DueTimer, Entry, PartitionState
+from services._runtime.engine.records import Output, Record
+from services._runtime.engine.state import DueTimer, Entry, PartitionState
 
 S = TypeVar("S")
 

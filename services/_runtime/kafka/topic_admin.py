@@ -18,10 +18,10 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas.topic_settings import broker_settings, partitions_of
 from schemas.topics import NOTES, TOPICS, Topic
-from services._runtime.kafka import CLIENT_LOG, admin_config
+from services._runtime.kafka.clients import CLIENT_LOG, admin_config
+from services._runtime.kafka.topic_notes import read_notes, write_notes
+from services._runtime.kafka.topic_plan import Found, Plan, plan
 from services._runtime.settings import KafkaSettings
-from services._runtime.topic_notes import read_notes, write_notes
-from services._runtime.topic_plan import Found, Plan, plan
 
 CLIENT_ID: Final = "topic-admin"
 REQUEST_SECONDS: Final = 30.0

@@ -10,10 +10,10 @@ from schemas import envelope
 from schemas.dead_letters import DeadLettered, Reason
 from schemas.topics import DEAD_LETTERS, DIRECTORY
 from services._runtime.clock import Clock
-from services._runtime.directory import Directory
+from services._runtime.directory.directory import Directory
+from services._runtime.kafka.producer import EventProducer
 from services._runtime.logs import get_logger
 from services._runtime.metrics import DIRECTORY_RECORDS
-from services._runtime.producer import EventProducer
 from services._runtime.settings import RuntimeSettings
 from services._runtime.unavailable import Unavailable
 

@@ -13,10 +13,12 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services._runtime.batch import Batch
 from services._runtime.clock import Clock
-from services._runtime.engine import Engine
-from services._runtime.kafka import (
+from services._runtime.engine.batch import Batch
+from services._runtime.engine.engine import Engine
+from services._runtime.engine.records import Record
+from services._runtime.engine.topology import Topology
+from services._runtime.kafka.clients import (
     CLIENT_LOG,
     REDRIVE_HEADER,
     REQUEST_SECONDS,
@@ -25,16 +27,14 @@ from services._runtime.kafka import (
     producer_config,
     transactional_id,
 )
-from services._runtime.kept import KeptStates
 from services._runtime.logs import get_logger
-from services._runtime.measure import Meter
-from services._runtime.ownership import Clients, Ownership, Place
-from services._runtime.records import Record
-from services._runtime.restore import MissingTopicError
+from services._runtime.processor.kept import KeptStates
+from services._runtime.processor.measure import Meter
+from services._runtime.processor.ownership import Clients, Ownership, Place
+from services._runtime.processor.restore import MissingTopicError
+from services._runtime.processor.timer_gate import TimerGate
+from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
 from services._runtime.settings import RuntimeSettings
-from services._runtime.timer_gate import TimerGate
-from services._runtime.topology import Topology
-from services._runtime.transaction import TransactionAborted, Writer, WriterLost
 
 log = get_logger(__name__)
 S = TypeVar("S")

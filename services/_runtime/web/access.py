@@ -8,8 +8,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
 from services._runtime.clock import Clock
-from services._runtime.problems import Problem
-from services._runtime.tokens import Principal, TokenRefused, principal_from
+from services._runtime.web.problems import Problem
+from services._runtime.web.tokens import Principal, TokenRefused, principal_from
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token signed by Aftercare, audience `api`.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]

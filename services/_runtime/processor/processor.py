@@ -15,15 +15,15 @@ from typing import Any, Final, Generic, TypeVar
 from confluent_kafka import KafkaException
 
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.engine import TooManyDeadLettersError
-from services._runtime.kept import KeptStates
+from services._runtime.engine.engine import TooManyDeadLettersError
+from services._runtime.engine.state import UnreadableStateError
+from services._runtime.engine.topology import Topology
 from services._runtime.logs import get_logger
-from services._runtime.restore import MissingTopicError
-from services._runtime.session import Session
+from services._runtime.processor.kept import KeptStates
+from services._runtime.processor.restore import MissingTopicError
+from services._runtime.processor.session import Session
+from services._runtime.processor.transaction import WriterLost
 from services._runtime.settings import RuntimeSettings
-from services._runtime.state import UnreadableStateError
-from services._runtime.topology import Topology
-from services._runtime.transaction import WriterLost
 
 log = get_logger(__name__)
 S = TypeVar("S")

@@ -2,7 +2,7 @@
 
 `create_app` returns the `faust.App` that `faust -A services.router.app worker` and `python -m services.router` start.
 Within it run the processors (a thread each), the web server, further services, and the Faust agents. The agents' half
-of Kafka is kept apart (`control.py`): Faust ends the whole worker when a broker is missing at start or its consumer
+of Kafka is kept apart (`control`): Faust ends the whole worker when a broker is missing at start or its consumer
 fails, and neither may stop a processor.
 """
 
@@ -20,16 +20,16 @@ from faust.app.base import BootStrategy
 from mode import Service, ServiceT
 
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.control import control_of, faust_options
-from services._runtime.directory import Directory
-from services._runtime.directory_agent import DirectoryFeed
-from services._runtime.health import Health, Part, add_probes
+from services._runtime.directory.agent import DirectoryFeed
+from services._runtime.directory.directory import Directory
+from services._runtime.hosting.control import control_of, faust_options
+from services._runtime.hosting.health import Health, Part, add_probes
+from services._runtime.hosting.supervision import Supervised
 from services._runtime.logs import configure_logging, get_logger, level_of
 from services._runtime.metrics import BUILD_INFO
 from services._runtime.settings import RuntimeSettings
-from services._runtime.supervision import Supervised
-from services._runtime.web import create_web
-from services._runtime.web_server import WebServer
+from services._runtime.web.server import WebServer
+from services._runtime.web.web import create_web
 
 PROCESSOR_STOP_SECONDS: Final = 7.0
 EDGES_STOP_SECONDS: Final = 7.0

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from services._runtime import metrics
-from services._runtime.batch import Batch
+from services._runtime.engine.batch import Batch
+from services._runtime.engine.state import PartitionState
+from services._runtime.engine.topology import Topology
 from services._runtime.logs import get_logger
-from services._runtime.state import PartitionState
-from services._runtime.topology import Topology
 
 log = get_logger(__name__)
 

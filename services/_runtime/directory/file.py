@@ -16,8 +16,8 @@ from schemas.contract import Contract
 from schemas.directory import TechnicianDefined
 from schemas.routing_work import PresenceChanged, TechnicianRostered
 from schemas.topics import DIRECTORY, ROUTING_WORK, Topic
-from services._runtime.directory import record_key
-from services._runtime.producer import Outgoing
+from services._runtime.directory.directory import record_key
+from services._runtime.kafka.producer import Outgoing
 
 SOURCE: Final = "/aftercare/directory"
 ENTITIES_MAX: Final = 100_000

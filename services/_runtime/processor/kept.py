@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, Generic, TypeVar
 
 from services._runtime.clock import Clock
-from services._runtime.state import PartitionState
+from services._runtime.engine.state import PartitionState
 
 S = TypeVar("S")
 

@@ -15,11 +15,11 @@ from typing import Final, Generic, TypeVar
 
 from schemas import envelope, personal
 from schemas.dead_letters import Reason
-from services._runtime.batch import Batch, PartitionBatch
-from services._runtime.dead_letters import NO_TENANT, encode_letter, letter
-from services._runtime.records import Output, Record
-from services._runtime.state import PARKED, DueTimer, Entry, PartitionState, StateCodec, encode_parked
-from services._runtime.topology import UNCHANGED, Decision, Emit, Event, Handler, Timer, Topology
+from services._runtime.engine.batch import Batch, PartitionBatch
+from services._runtime.engine.dead_letters import NO_TENANT, encode_letter, letter
+from services._runtime.engine.records import Output, Record
+from services._runtime.engine.state import PARKED, DueTimer, Entry, PartitionState, StateCodec, encode_parked
+from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handler, Timer, Topology
 
 S = TypeVar("S")
 

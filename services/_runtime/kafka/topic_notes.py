@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from services._runtime.kafka import CLIENT_LOG, reader_config, redrive_config
+from services._runtime.kafka.clients import CLIENT_LOG, reader_config, redrive_config
+from services._runtime.kafka.topic_plan import Note
 from services._runtime.settings import KafkaSettings
-from services._runtime.topic_plan import Note
 
 READ_SECONDS: Final = 10.0
 WRITE_SECONDS: Final = 30.0

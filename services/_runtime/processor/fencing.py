@@ -13,7 +13,7 @@ from typing import Final
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services._runtime.kafka import CLIENT_LOG, producer_config
+from services._runtime.kafka.clients import CLIENT_LOG, producer_config
 from services._runtime.logs import get_logger
 from services._runtime.settings import RuntimeSettings
 

@@ -10,8 +10,8 @@ from schemas import envelope
 from schemas.dead_letters import DeadLettered, Reason
 
 if TYPE_CHECKING:
-    from services._runtime.records import Record
-    from services._runtime.topology import Topology
+    from services._runtime.engine.records import Record
+    from services._runtime.engine.topology import Topology
 
 NO_TENANT: Final = "unknown"
 STACK_CHARACTERS: Final = 4_000

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from services._runtime.clock import Clock
-from services._runtime.http_edge import BODY_LIMIT_BYTES, HttpEdge
-from services._runtime.problems import answer_with_problems
+from services._runtime.web.edge import BODY_LIMIT_BYTES, HttpEdge
+from services._runtime.web.problems import answer_with_problems
 
 
 def create_web(

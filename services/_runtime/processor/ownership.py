@@ -15,16 +15,16 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from services._runtime.clock import Clock
-from services._runtime.engine import Engine
-from services._runtime.fencing import fence_dead_writers
-from services._runtime.kafka import REQUEST_SECONDS, TRANSACTION_TIMEOUT_MS
-from services._runtime.kept import KeptStates
+from services._runtime.engine.engine import Engine
+from services._runtime.engine.state import PartitionState
+from services._runtime.kafka.clients import REQUEST_SECONDS, TRANSACTION_TIMEOUT_MS
 from services._runtime.logs import get_logger
-from services._runtime.measure import Meter
-from services._runtime.restore import Restorer, end_offsets
+from services._runtime.processor.fencing import fence_dead_writers
+from services._runtime.processor.kept import KeptStates
+from services._runtime.processor.measure import Meter
+from services._runtime.processor.restore import Restorer, end_offsets
+from services._runtime.processor.transaction import WriterLost
 from services._runtime.settings import RuntimeSettings
-from services._runtime.state import PartitionState
-from services._runtime.transaction import WriterLost
 
 log = get_logger(__name__)
 S = TypeVar("S")

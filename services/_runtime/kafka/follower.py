@@ -12,9 +12,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
+from services._runtime.engine.records import Record
 from services._runtime.logs import get_logger
 from services._runtime.metrics import FOLLOWER_LAG_RECORDS, FOLLOWER_RECORDS
-from services._runtime.records import Record
 
 Positions = Mapping[tuple[str, int], int]
 """The next offset to read, by topic and partition."""

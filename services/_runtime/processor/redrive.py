@@ -20,9 +20,9 @@ from schemas import envelope
 from schemas.dead_letters import DeadLettered, DeadLetterResolved, Resolution
 from schemas.topics import DEAD_LETTERS, SERVICES
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.dead_letters import NO_TENANT
-from services._runtime.engine import NO_OFFSET
-from services._runtime.kafka import (
+from services._runtime.engine.dead_letters import NO_TENANT
+from services._runtime.engine.engine import NO_OFFSET
+from services._runtime.kafka.clients import (
     CLIENT_LOG,
     REDRIVE_HEADER,
     REQUEST_SECONDS,
@@ -30,7 +30,7 @@ from services._runtime.kafka import (
     reader_config,
     redrive_config,
 )
-from services._runtime.restore import end_offsets
+from services._runtime.processor.restore import end_offsets
 from services._runtime.settings import RuntimeSettings
 
 CLIENT_ID: Final = "dead-letters"

@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from services._runtime.topology import Index, Timer, Topology
+from services._runtime.engine.topology import Index, Timer, Topology
 
 S = TypeVar("S")
 

@@ -15,8 +15,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.envelope import CONTENT_TYPE_HEADER
 from services._runtime.clock import Clock
-from services._runtime.kafka import CLIENT_LOG, REQUEST_SECONDS
-from services._runtime.records import Output
+from services._runtime.engine.records import Output
+from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS
 
 HEADERS: Final = [CONTENT_TYPE_HEADER]
 COMMIT_SECONDS: Final = 30.0

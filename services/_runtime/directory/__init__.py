@@ -1,0 +1,1 @@
+"""The directory topics in memory of every process, and the command that fills them."""

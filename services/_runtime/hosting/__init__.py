@@ -1,0 +1,1 @@
+"""One Faust application a service: starts, supervises and ends what runs in its process."""

@@ -1,0 +1,1 @@
+"""Runs a topology on Kafka, exactly once: membership, restore, fencing, transactions, redrive of dead letters."""
