@@ -15,6 +15,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from deploy.local import jars, java, ports, processes
 from deploy.local.errors import StackError
@@ -174,7 +175,10 @@ class Kafka:
             processes.kill(alive)
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until every node that was started answers a metadata request and is in the cluster.
+        """Wait until every node that was started is in the cluster, and the cluster would make a topic on all of them.
+
+        Metadata alone says too little: brokers list each other before the controller takes orders, and what is asked of
+        it in between may go unanswered.
 
         Raises:
             StackError: a node ended, or the wait ran out; the message ends with its log.
@@ -187,9 +191,9 @@ class Kafka:
                 self._require_alive(number)
             try:
                 brokers = client.list_topics(timeout=_ASK_SECONDS).brokers
+                return wanted <= brokers.keys() and _would_make_a_topic(client, replicas=min(len(wanted), 3))
             except KafkaException:
                 return False
-            return wanted <= brokers.keys()
 
         try:
             until(answered, seconds, f"Kafka at {self.bootstrap}")
@@ -247,6 +251,17 @@ class Kafka:
             "log.dirs": str(node.folder / "data"),
         }
         return settings(len(self.nodes)) | own | self._extra
+
+
+def _would_make_a_topic(client: AdminClient, *, replicas: int) -> bool:
+    """Ask the controller, without having it done; raises KafkaException when it refuses or does not answer."""
+    topic = NewTopic("is-the-controller-there", 1, replicas)
+    asked = client.create_topics([topic], validate_only=True, request_timeout=_ASK_SECONDS)
+    try:
+        asked[topic.topic].result(timeout=2 * _ASK_SECONDS)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _class_archive() -> Path:

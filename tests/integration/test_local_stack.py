@@ -117,6 +117,13 @@ def test_three_nodes_take_writes_while_any_one_of_them_is_lost(kafka_cluster: Ka
     kafka_cluster.wait_ready()
 
 
+def test_a_cluster_is_not_ready_while_its_controller_takes_no_orders(kafka_cluster: Kafka) -> None:
+    for number in (2, 3):
+        kafka_cluster.kill_node(number)
+    with pytest.raises(StackError, match="in vain"):
+        kafka_cluster.wait_ready(seconds=3)
+
+
 def test_what_a_crashed_run_left_is_ended_and_removed(tmp_path: Path) -> None:
     starter = _sleeper(tmp_path)
     left_over = _sleeper(tmp_path, tied=False)

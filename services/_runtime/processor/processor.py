@@ -108,6 +108,7 @@ class Processor(Generic[S]):
         attempt = 0
         while not self._stop.is_set() and not self._halted:
             self._made_progress()
+            pause_seconds = 0.0
             try:
                 self._run_session()
                 attempt = 0
@@ -118,15 +119,17 @@ class Processor(Generic[S]):
                     attempt = 0
                 self._status = f"starting again: {error}"
                 log.warning("processor_starts_again", processor=self.name, error=str(error))
-                self._stop.wait(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+                pause_seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
                 attempt += 1
             except Exception as error:
                 # A fault of our own: nothing was committed of it, so beginning again from what is stored is safe.
                 self._status = f"starting again: {error!r}"
                 log.exception("processor_failed", processor=self.name)
-                self._stop.wait(BACKOFF_SECONDS[-1])
+                pause_seconds = BACKOFF_SECONDS[-1]
             finally:
                 self._close_session()
+            # Only now: until it is closed, the session would speak for the processor and hide why it starts again.
+            self._stop.wait(pause_seconds)
         # A halted processor keeps its thread, so that it is live but not ready until someone looks at it.
         self._stop.wait()
 
