@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pydantic import SecretStr
@@ -28,7 +28,7 @@ _KINDS: Final = (
     (SYSTEM, ActorKind.SYSTEM),
 )
 
-Authorise = Callable[..., Principal]
+Authorise = Callable[..., Awaitable[Principal]]
 """A FastAPI dependency that gives the caller, or answers 401 or 403."""
 
 
