@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -68,13 +69,29 @@ def settings(nodes: int) -> dict[str, str]:
     }
 
 
+class Network(Protocol):
+    """How a node is reached, for a test bed that puts something of its own in between."""
+
+    def reach(self, source: str, node: int, port: int) -> int:
+        """Return the port of 127.0.0.1 at which `source` reaches `port` of a node.
+
+        `source` is "clients", "brokers" (their replication and coordination), or "controller-1" for the controller of
+        that node, which is asked for once for each of the others.
+        """
+        ...
+
+
 @dataclass
 class Node:
-    """One broker and controller: its ports, its folder and, once started, its process."""
+    """One broker and controller: its ports, its folder and, once started, its process.
+
+    `broker_port` is where the other brokers come in, a listener of its own only where there is a `Network`.
+    """
 
     number: int
     name: str
     port: int
+    broker_port: int
     controller_port: int
     folder: Path
     running: Running | None = field(default=None, compare=False)
@@ -94,12 +111,12 @@ class Kafka:
     """A Kafka cluster of this machine. Nodes are numbered from 1.
 
     `heap_megabytes` is a node's Java heap, `port` the first node's (a free one if None), `extra` overrides broker
-    settings, `java_options` the use of the class archive. `tied` nodes die with the thread that started them, see
-    `processes.start`. `started` is told of each process, so that a stack can write it down before anything else can
-    go wrong.
+    settings, `java_options` the use of the class archive, `network` what lies between the nodes and whoever talks to
+    them (nothing if None). `tied` nodes die with the thread that started them, see `processes.start`. `started` is told
+    of each process, so that a stack can write it down before anything else can go wrong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of whoever starts a cluster, and has a default
         self,
         folder: Path,
         *,
@@ -109,9 +126,11 @@ class Kafka:
         tied: bool = True,
         extra: Mapping[str, str] | None = None,
         java_options: Sequence[str] | None = None,
+        network: Network | None = None,
         started: Callable[[Running], None] = lambda _: None,
     ) -> None:
         self._folder = folder
+        self._network = network
         self._heap_megabytes = heap_megabytes
         self._tied = tied
         self._extra = dict(extra or {})
@@ -123,15 +142,18 @@ class Kafka:
                 "kafka" if nodes == 1 else f"kafka-{number}",
                 ports.configured_or_free(port if number == 1 else None),
                 ports.free_port(),
+                ports.free_port(),
                 folder / f"node-{number}",
             )
             for number in range(1, nodes + 1)
         }
+        # Asked for once: where clients were told to come must not change while they run.
+        self._client_ports = {each.number: self._reach("clients", each, each.port) for each in self.nodes.values()}
 
     @property
     def bootstrap(self) -> str:
         """Return `host:port,…` of all nodes, running or not."""
-        return ",".join(f"{ports.HOST}:{node.port}" for node in self.nodes.values())
+        return ",".join(f"{ports.HOST}:{port}" for port in self._client_ports.values())
 
     def start(self) -> None:
         """Format and start all nodes on empty folders, without waiting for them; raises StackError."""
@@ -237,20 +259,47 @@ class Kafka:
         for node, tool in tools:
             _finish_format(node, tool)
 
+    def _reach(self, source: str, node: Node, port: int) -> int:
+        return port if self._network is None else self._network.reach(source, node.number, port)
+
     def _properties(self, node: Node) -> dict[str, str]:
-        voters = ",".join(f"{each.number}@{ports.HOST}:{each.controller_port}" for each in self.nodes.values())
-        client, controller = (
-            f"PLAINTEXT://{ports.HOST}:{node.port}",
-            f"CONTROLLER://{ports.HOST}:{node.controller_port}",
-        )
+        listeners = {"PLAINTEXT": node.port, "CONTROLLER": node.controller_port}
         own = {
             "node.id": str(node.number),
-            "listeners": f"{client},{controller}",
-            "advertised.listeners": client,
-            "controller.quorum.voters": voters,
+            "listeners": _listeners(listeners),
+            "advertised.listeners": _listeners({"PLAINTEXT": self._client_ports[node.number]}),
+            "controller.quorum.voters": self._voters(node),
             "log.dirs": str(node.folder / "data"),
         }
-        return settings(len(self.nodes)) | own | self._extra
+        return settings(len(self.nodes)) | own | self._between_brokers(node, listeners) | self._extra
+
+    def _voters(self, node: Node) -> str:
+        """Return all controllers as this node reaches them; itself directly."""
+        source = f"controller-{node.number}"
+        reached = {
+            each.number: each.controller_port if each is node else self._reach(source, each, each.controller_port)
+            for each in self.nodes.values()
+        }
+        return ",".join(f"{number}@{ports.HOST}:{port}" for number, port in reached.items())
+
+    def _between_brokers(self, node: Node, listeners: Mapping[str, int]) -> dict[str, str]:
+        """Return the settings that let brokers come in at a listener of their own, where the network is ours."""
+        if self._network is None:
+            return {}
+        advertised = {
+            "PLAINTEXT": self._client_ports[node.number],
+            "BROKERS": self._reach("brokers", node, node.broker_port),
+        }
+        return {
+            "listeners": _listeners({**listeners, "BROKERS": node.broker_port}),
+            "advertised.listeners": _listeners(advertised),
+            "inter.broker.listener.name": "BROKERS",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BROKERS:PLAINTEXT",
+        }
+
+
+def _listeners(port_by_name: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{ports.HOST}:{port}" for name, port in port_by_name.items())
 
 
 def _would_make_a_topic(client: AdminClient, *, replicas: int) -> bool:

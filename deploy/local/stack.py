@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from deploy.local import ports, processes, register, services
 from deploy.local.errors import StackError
 from deploy.local.folders import BUILD, REPOSITORY, STACKS
-from deploy.local.kafka import Kafka, short_lived_options
+from deploy.local.kafka import Kafka, Network, short_lived_options
 from deploy.local.mail import Mail
 from deploy.local.redis import Redis
 from deploy.local.services import Service, Surroundings
@@ -41,8 +41,9 @@ class Plan:
 
     `instances` is the number of processes by service, none of a service that is not named; `partitions` those of every
     keyed topic; `fixed_ports` by "kafka", "redis", "smtp", "imap" or process name, free ones otherwise; `settings` are
-    further environment variables for the services. A `detached` stack outlives its starter, any other dies with it. A
-    `short_lived` one spares the processor the optimising that pays off only after minutes.
+    further environment variables for the services; `kafka_network` is what lies in front of the brokers. A `detached`
+    stack outlives its starter, any other dies with it. A `short_lived` one spares the processor the optimising that
+    pays off only after minutes.
     """
 
     name: str = "up"
@@ -51,6 +52,7 @@ class Plan:
     kafka_nodes: int = 1
     kafka_heap_megabytes: int = 640
     kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    kafka_network: Network | None = None
     fixed_ports: Mapping[str, int] = field(default_factory=dict)
     directory: Path = DIRECTORY
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -88,6 +90,7 @@ class Stack:
             tied=tied,
             extra=plan.kafka_settings,
             java_options=short_lived_options() if plan.short_lived else None,
+            network=plan.kafka_network,
             started=self._started,
         )
         self.redis = Redis(plan.folder / "redis", port=fixed.get("redis"), tied=tied, started=self._started)

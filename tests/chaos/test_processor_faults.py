@@ -2,84 +2,40 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services._runtime.processor.processor import Processor
 from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
+from tests.chaos.workers import Worker
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
 from tests.topology.counting import Counted, message
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos]
 
-ROOT = Path(__file__).resolve().parents[2]
 PAST_THE_SESSION_SECONDS = 8.0
 Commit = Callable[[], dict[int, int]]
 Fault = Callable[[Commit], dict[int, int]]
 TICKETS = 50
 
 
-class Worker:
-    """A worker process; `log` is what it said so far."""
-
-    def __init__(self, bed: KafkaBed, instance: str) -> None:
-        command = [sys.executable, "-m", "tests.chaos.worker", bed.bootstrap, instance, bed.prefix]
-        self.process = subprocess.Popen(
-            [*command, str(bed.remind_seconds)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.log: list[str] = []
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.log.append(line.strip())
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.log) and self.log[-1].startswith("ready")
-
-    @property
-    def partitions(self) -> int:
-        return len(eval(self.log[-1].rpartition("running ")[2])) if self.ready else 0  # noqa: S307 - a list of ours
-
-    def signal(self, number: int) -> None:
-        os.kill(self.process.pid, number)
-
-    def end(self) -> None:
-        with self.process:
-            if self.process.poll() is None:
-                self.signal(signal.SIGCONT)
-                self.process.terminate()
-                try:
-                    self.process.wait(10)
-                except subprocess.TimeoutExpired:
-                    self.process.kill()
-        self._listener.join(10)
-
-
 @contextmanager
 def workers(bed: KafkaBed, number: int) -> Iterator[list[Worker]]:
     with ExitStack() as stack:
-        started = [Worker(bed, str(instance)) for instance in range(number)]
+        started = [
+            Worker("counting", bed.bootstrap, str(instance), bed.prefix, bed.remind_seconds)
+            for instance in range(number)
+        ]
         for each in started:
             stack.callback(each.end)
-        wait_until(lambda: sum(each.partitions for each in started) == bed.partitions, what="all partitions running")
+        wait_until(
+            lambda: sum(len(each.partitions) for each in started) == bed.partitions, what="all partitions running"
+        )
         yield started
 
 
@@ -107,7 +63,7 @@ def test_after_kill_9_in_the_middle_of_a_load_every_event_counts_once(local_kafk
         load(bed, 10_000)
         first.signal(signal.SIGKILL)
         load(bed, 10_000)
-        wait_until(lambda: second.partitions == bed.partitions, what="the other one owns everything")
+        wait_until(lambda: len(second.partitions) == bed.partitions, what="the other one owns everything")
         assert_exactly_once(bed, 20_000)
 
 
@@ -118,13 +74,13 @@ def test_a_worker_stopped_past_its_session_and_woken_commits_nothing(local_kafka
         stopped_at = CLOCK.monotonic_seconds()
         first.signal(signal.SIGSTOP)
         load(bed, 2_000)
-        wait_until(lambda: second.partitions == bed.partitions, what="the other one owns everything")
+        wait_until(lambda: len(second.partitions) == bed.partitions, what="the other one owns everything")
         wait_until(
             lambda: CLOCK.monotonic_seconds() - stopped_at > PAST_THE_SESSION_SECONDS, what="the session is over"
         )
         first.signal(signal.SIGCONT)
         load(bed, 2_000)
-        wait_until(lambda: first.partitions + second.partitions == bed.partitions, what="settled again")
+        wait_until(lambda: len(first.partitions + second.partitions) == bed.partitions, what="settled again")
         assert_exactly_once(bed, 6_000)
         last = {f"T-{ticket}:remind:120" for ticket in range(TICKETS)}
         wait_until(lambda: last <= set(bed.ids(bed.counting.reminders)), what="the last reminders")
@@ -138,7 +94,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_at_once_and_cleanly(local_kafka: 
         load(bed, 5_000)
         asked_at = CLOCK.monotonic_seconds()
         first.signal(signal.SIGTERM)
-        wait_until(lambda: second.partitions == bed.partitions, what="the other one owns everything")
+        wait_until(lambda: len(second.partitions) == bed.partitions, what="the other one owns everything")
         # Far below the session timeout: the partitions moved because it left, not because it was missed.
         assert CLOCK.monotonic_seconds() - asked_at < 6
         assert first.process.wait(10) == 0
