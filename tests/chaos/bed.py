@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from deploy.local.errors import StackError
 from deploy.local.waiting import holds_within, until
 from services._runtime.clock import SystemClock
 from tests.chaos.account import Account, Written, is_complete, settle
@@ -97,7 +98,10 @@ class Bed:
 
     def wait_running(self, seconds: float = READY_SECONDS) -> None:
         """Wait until all partitions run."""
-        until(self.is_running, seconds, f"{self.prefix}: all partitions to run; {self.said()}")
+        try:
+            until(self.is_running, seconds, f"{self.prefix}: all partitions to run")
+        except StackError as error:
+            raise StackError(f"{error}; {self.said()}") from error
 
     def said(self) -> dict[str, str]:
         """What each worker said last."""

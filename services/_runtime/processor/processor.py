@@ -153,8 +153,13 @@ class Processor(Generic[S]):
 
     def _close_session(self) -> None:
         session, self._session = self._session, None
-        if session is not None:
+        if session is None:
+            return
+        try:
             session.close()
+        except Exception:
+            # The next session makes its own clients; a client that won't close must not end the processor.
+            log.exception("session_not_closed", processor=self.name)
 
     def _halt(self, reason: str) -> None:
         self._halted = True

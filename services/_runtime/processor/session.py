@@ -7,6 +7,7 @@ how far each input was read. What outlives it are partition states, which hold n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -106,10 +107,11 @@ class Session(Generic[S]):
             raise MissingTopicError(f"the same key must be on the same partition everywhere, but there are {counts}")
 
     def close(self) -> None:
-        """Leave the group; the states go to the kept ones."""
-        self._consumer.close()
-        self._owned.close()
-        self._writer.close()
+        """Leave the group; the states go to the kept ones. What fails to close keeps nothing else open."""
+        with ExitStack() as last_to_first:
+            last_to_first.callback(self._writer.close)
+            last_to_first.callback(self._owned.close)
+            last_to_first.callback(self._consumer.close)
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────
 

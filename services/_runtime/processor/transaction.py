@@ -17,7 +17,9 @@ from schemas.envelope import CONTENT_TYPE_HEADER
 from services._runtime.clock import Clock
 from services._runtime.engine.records import Output
 from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS
+from services._runtime.logs import get_logger
 
+log = get_logger(__name__)
 HEADERS: Final = [CONTENT_TYPE_HEADER]
 COMMIT_SECONDS: Final = 30.0
 HANG_SECONDS: Final = 1.0
@@ -66,9 +68,14 @@ class Writer:
             raise WriterLost(str(error)) from error
 
     def close(self) -> None:
-        """Release the client; what was not committed is aborted by whoever takes over the id."""
-        if not self._abandoned:
+        """Release the client; what was not committed is aborted by whoever takes over the id. Raises nothing."""
+        if self._abandoned:
+            return
+        try:
             self._producer.close()
+        except KafkaException as error:
+            # The client aborts what is open first, which a fenced one may not: whoever fenced it has done that already.
+            log.info("writer_closed_unclean", error=str(error))
 
     def commit(
         self,
