@@ -261,7 +261,7 @@ class Session(Generic[S]):
     def _timers_that_may_fire(self) -> dict[int, datetime]:
         """Up to when each partition with due timers may fire them; asks the brokers where that is not known yet."""
         now = self._clock.now()
-        self._gate.collect()
+        self._gate.collect(now)
         may_fire: dict[int, datetime] = {}
         ask: list[int] = []
         for partition, state in self._engine.partitions.items():

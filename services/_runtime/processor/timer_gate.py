@@ -7,13 +7,18 @@ A timer asks "has nothing happened by now?". Only a partition that has read its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services._runtime.kafka.clients import REQUEST_SECONDS
+from services._runtime.logs import get_logger
+
+log = get_logger(__name__)
+RETRY_AFTER: Final = timedelta(milliseconds=250)
+REFRESH_SECONDS: Final = 1.0
 
 Positions = Mapping[tuple[str, int], int]
 
@@ -27,6 +32,8 @@ class TimerGate:
         self._asked_at: datetime | None = None
         self._asked: dict[TopicPartition, Any] = {}
         self._seen: dict[int, tuple[datetime, dict[str, int]]] = {}
+        self._is_stale = False
+        self._ask_again_at = datetime.min.replace(tzinfo=UTC)
 
     @property
     def is_asking(self) -> bool:
@@ -34,8 +41,14 @@ class TimerGate:
         return self._asked_at is not None
 
     def ask(self, partitions: Iterable[int], now: datetime) -> None:
-        """Ask for the ends of the inputs of `partitions` as of `now`, unless an answer is outstanding."""
-        if self._asked_at is not None:
+        """Ask for the ends of the inputs of `partitions` as of `now`, unless an answer is outstanding.
+
+        After a failed answer only a moment later, and with what the client knows of the leaders refreshed.
+        """
+        if self._asked_at is not None or timedelta(0) < self._ask_again_at - now <= RETRY_AFTER:
+            return
+        if self._is_stale and not self._refresh():
+            self._ask_again_at = now + RETRY_AFTER
             return
         wanted = {TopicPartition(topic, each): OffsetSpec.latest() for each in partitions for topic in self._topics}
         if wanted:
@@ -44,16 +57,19 @@ class TimerGate:
                 wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_SECONDS
             )
 
-    def collect(self) -> None:
-        """Take in the answer if it is complete. A failed one is dropped; the next `ask` asks again."""
+    def collect(self, now: datetime) -> None:
+        """Take in the answer if it is complete. A failed one is dropped; a later `ask` asks again."""
         if self._asked_at is None or not all(future.done() for future in self._asked.values()):
             return
         ends: dict[int, dict[str, int]] = {}
         try:
             for place, future in self._asked.items():
                 ends.setdefault(place.partition, {})[place.topic] = future.result(timeout=0).offset
-        except (KafkaException, TimeoutError):
+        except (KafkaException, TimeoutError) as error:
+            log.warning("ends_unknown", topics=list(self._topics), error=str(error))
             ends = {}
+            self._is_stale = True
+            self._ask_again_at = now + RETRY_AFTER
         for partition, by_topic in ends.items():
             self._seen[partition] = (self._asked_at, by_topic)
         self._asked_at = None
@@ -80,3 +96,17 @@ class TimerGate:
         self._seen.clear()
         self._asked_at = None
         self._asked = {}
+
+    def _refresh(self) -> bool:
+        """Have the client learn anew who leads the inputs; tell whether it did.
+
+        This client asks the leaders it knows, with the epochs it knows, and learns nothing from being told that these
+        are over: after a leader was killed and came back, every answer would be a refusal until its next own refresh.
+        """
+        try:
+            for topic in self._topics:
+                self._admin.list_topics(topic, timeout=REFRESH_SECONDS)
+        except KafkaException:
+            return False
+        self._is_stale = False
+        return True

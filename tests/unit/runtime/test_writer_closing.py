@@ -15,17 +15,21 @@ from services._runtime.processor.transaction import Writer
 class FencedProducer:
     """As the client behaves that was fenced in the middle of a transaction."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self.closed = False
+    def __init__(self, closed: list[str]) -> None:
+        self._closed = closed
 
     def close(self) -> None:
-        self.closed = True
+        self._closed.append("closed")
         raise KafkaException(KafkaError(KafkaError._FENCED, "fenced by a newer instance"))
 
 
 def test_closing_a_fenced_writer_raises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transaction, "Producer", FencedProducer)
+    closed: list[str] = []
+
+    def fenced(*_: Any, **__: Any) -> FencedProducer:
+        return FencedProducer(closed)
+
+    monkeypatch.setattr(transaction, "Producer", fenced)
     writer = Writer({}, SystemClock())
     writer.close()
-    assert isinstance(writer._producer, FencedProducer)
-    assert writer._producer.closed
+    assert closed == ["closed"]
