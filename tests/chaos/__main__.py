@@ -1,6 +1,6 @@
 """The long form: every fault alone, then random sequences, on three brokers.
 
-    python -m tests.chaos [--seed SEED] [--only NAME,…] [--sequences N]
+    python -m tests.chaos [--seed SEED] [--only NAME,…] [--rounds N] [--sequences N]
 
 Prints the seed first: the same seed draws the same victims, times and sequences. Writes `build/chaos/report.json` after
 each run, so that a run that is cut short leaves what it found. Exits with 1 when an invariant or a goal was missed.
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", default="", help="what chance is drawn from; a new one is made and printed if absent")
     parser.add_argument("--only", default="", metavar="NAME,…", help="these faults, not all")
     parser.add_argument("--sequences", type=int, default=4, help="how many random sequences to run")
+    parser.add_argument("--rounds", type=int, default=1, help="how often to run each fault alone")
     parser.add_argument("--list", action="store_true", help="list the faults and end")
     return parser
 
@@ -47,7 +48,7 @@ def _show(outcome: Outcome, seconds: float) -> None:
         print(f"       {complaint}", flush=True)
 
 
-def _run(seed: str, only: Sequence[str], sequences: int) -> list[Outcome]:
+def _run(seed: str, only: Sequence[str], rounds: int, sequences: int) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
     def note(outcome: Outcome, watch: Stopwatch) -> None:
@@ -57,10 +58,11 @@ def _run(seed: str, only: Sequence[str], sequences: int) -> list[Outcome]:
 
     cluster = Cluster.start(FOLDER / "cluster", claim(FOLDER, detached=False))
     try:
-        for kind in FAULTS:
-            if not only or kind.name in only:
-                watch = Stopwatch()
-                note(run_alone(cluster, kind, seed, FOLDER / "workers"), watch)
+        for number in range(rounds):
+            for kind in FAULTS:
+                if not only or kind.name in only:
+                    watch = Stopwatch()
+                    note(run_alone(cluster, kind, f"{seed}/{number}", FOLDER / "workers"), watch)
         for number in range(sequences if not only or SEQUENCE in only else 0):
             watch = Stopwatch()
             note(run_sequence(cluster, seed, number, FOLDER / "workers"), watch)
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"seed {seed}: repeat with `python -m tests.chaos --seed {seed}`", flush=True)
     jars.ensure()
     try:
-        outcomes = _run(seed, [name for name in parsed.only.split(",") if name], parsed.sequences)
+        outcomes = _run(seed, [name for name in parsed.only.split(",") if name], parsed.rounds, parsed.sequences)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

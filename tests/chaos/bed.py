@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -123,7 +124,8 @@ class Bed:
         topics = tuple(f"{self.prefix}.{name}" for name in TOPICS)
         reader = TopicReader(self.cluster.bootstrap, topics, PARTITIONS)
         try:
-            holds_within(lambda: self._is_complete(reader), seconds, poll_seconds=0.2)
+            if not holds_within(lambda: self._is_complete(reader), seconds, poll_seconds=0.2):
+                self._ask_what_they_are_at()
             # Once more to the end, for what must not be there.
             self.hold(0.5)
             reader.read_to_end(seconds)
@@ -131,6 +133,12 @@ class Bed:
         finally:
             reader.close()
         return settle(expected_of(written.commands, REMIND_SECONDS), written), written
+
+    def _ask_what_they_are_at(self) -> None:
+        print(f"       not complete; the workers say {self.said()}, their stacks are in {self._folder}", flush=True)
+        for worker in self.workers.values():
+            if worker.alive:
+                worker.signal(signal.SIGUSR1)
 
     def _is_complete(self, reader: TopicReader) -> bool:
         if not reader.read_to_end(5.0):

@@ -16,7 +16,7 @@ from tests.chaos.faults.kill_node import (
 from tests.chaos.faults.kill_worker import KillWorker
 from tests.chaos.faults.lose_commit_answer import LoseCommitAnswer
 from tests.chaos.faults.no_writing import NodeCannotWrite, WorkerCannotWrite
-from tests.chaos.faults.pause_node import PauseNode
+from tests.chaos.faults.pause_node import PauseGroupCoordinator, PausePartitionLeader
 from tests.chaos.faults.poison import OutputTooLarge, PoisonRecord, TimerRaises, Undecodable
 from tests.chaos.faults.rebalance_storm import RebalanceStorm
 from tests.chaos.faults.repeated_input import DuplicatedInput, ReplayedInput
@@ -35,7 +35,8 @@ FAULTS: Final[tuple[type[Fault], ...]] = (
     KillTransactionCoordinator,
     KillGroupCoordinator,
     KillController,
-    PauseNode,
+    PausePartitionLeader,
+    PauseGroupCoordinator,
     CutWorkerFromNode,
     CutNodeFromPeers,
     LoseCommitAnswer,

@@ -3,11 +3,13 @@
     python -m tests.chaos.worker TOPOLOGY BOOTSTRAP INSTANCE PREFIX REMIND_SECONDS [CLOCK_OFFSET_SECONDS]
 
 TOPOLOGY is "counting" or "tally". Prints a line of JSON whenever its status changes, until SIGTERM:
-`{"ready", "status", "partitions", "restored"}`, the last being how many changelog records it has read so far.
+`{"ready", "status", "partitions", "restored"}`, the last being how many changelog records it has read so far. SIGUSR1
+writes what its threads are at to standard error.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import re
 import signal
@@ -62,6 +64,7 @@ def main() -> None:
     kind, bootstrap, instance, prefix, remind_seconds = sys.argv[1:6]
     offset_seconds = float(sys.argv[6]) if len(sys.argv) > 6 else 0.0
     configure_logging("info", service="chaos", instance=instance, stream=sys.stderr)
+    faulthandler.register(signal.SIGUSR1)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     topology = _topology(kind, prefix, float(remind_seconds))
