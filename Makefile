@@ -9,6 +9,7 @@ STAMPS := .cache/stamps
 LOCKED := $(VENV)/.locked
 NEED := deploy/local/need.sh
 SEEDS ?= 200
+SEED ?=
 ARGS ?=
 
 # The first Python of version 3.11 or newer.
@@ -58,8 +59,8 @@ check-contracts: $(LOCKED)
 bench: setup ## measure, ours and peers' side by side
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: setup ## kill, pause and wake processes, in long form
-	@AFTERCARE_CHAOS=long $(BIN)/python -m pytest tests/chaos --timeout=1800 $(ARGS)
+chaos: setup ## break Kafka, Redis, network and services under load, in long form: make chaos SEED=4f2a
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 simulate: setup ## simulated runs, one a seed: make simulate SEEDS=10000
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)

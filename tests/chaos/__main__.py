@@ -44,7 +44,7 @@ def _show(outcome: Outcome, seconds: float) -> None:
     print(f"{word:>6} {' > '.join(outcome.faults)}: {account.events} events in {seconds:.0f} s{took}", flush=True)
     for kind, found in account.broken.items():
         print(f"       {kind}: {len(found)}, as {'; '.join(found[:SHOWN])}", flush=True)
-    for complaint in outcome.complaints:
+    for complaint in (*outcome.complaints, *outcome.slow):
         print(f"       {complaint}", flush=True)
 
 

@@ -30,7 +30,7 @@ def report_of(seed: str, outcomes: Iterable[Outcome]) -> dict[str, Any]:
         took = outcome.account.recovery_seconds
         if took is not None:
             entry["recovery_seconds_max"] = round(max(took, entry["recovery_seconds_max"] or 0.0), 3)
-        entry["complaints"] += outcome.complaints
+        entry["complaints"] += [*outcome.complaints, *outcome.slow]
         if len(outcome.faults) > 1:
             entry["sequences"].append(list(outcome.faults))
     return {"seed": seed, "events": events, "faults": faults}

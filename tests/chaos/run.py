@@ -20,16 +20,20 @@ SEQUENCE: Final = "random_sequence"
 
 
 class Outcome(NamedTuple):
-    """What came of one run. `faults` are what was done, in order; `complaints` what the faults themselves found."""
+    """What came of one run: `faults` in the order in which they came.
+
+    `complaints` are what the faults themselves found, `slow` the goals of time that were missed.
+    """
 
     name: str
     faults: tuple[str, ...]
     account: Account
-    complaints: tuple[str, ...]
+    complaints: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        return not self.account.broken and not self.complaints
+        return not self.account.broken and not self.complaints and not self.slow
 
 
 def run_alone(cluster: Cluster, kind: type[Fault], seed: str, folder: Path, **bed: float) -> Outcome:
@@ -60,9 +64,8 @@ def run(cluster: Cluster, name: str, faults: Sequence[Fault], folder: Path, *, p
         account, written = bed.settle()
         account.recovery_seconds = max(silences(written.counts, began_ms, ended_ms).values(), default=None)
         complaints = [complaint for fault in faults for complaint in fault.check(bed)]
-        if len(faults) == 1:
-            complaints += _too_slow(faults[0], account)
-    return Outcome(name, tuple(each.name for each in faults), account, tuple(complaints))
+        slow = _too_slow(faults[0], account) if len(faults) == 1 else []
+    return Outcome(name, tuple(each.name for each in faults), account, tuple(complaints), tuple(slow))
 
 
 def _too_slow(fault: Fault, account: Account) -> list[str]:
