@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -17,11 +18,11 @@ _ABSENT: Final[Any] = object()
 class PartitionBatch(Generic[S]):
     """One partition's part of a batch: its changes above the committed state. Handlers see it as their `Context`.
 
-    `overlay` holds changed entries (None forgets the key) and `parked` changed counts. `fired` and `deferred` are
-    timers taken off the heap: an abort puts them back.
+    `key` and `place` are the input that is decided now. `overlay` holds changed entries (None forgets the key) and
+    `parked` changed counts. `fired` and `deferred` are timers taken off the heap: an abort puts them back.
     """
 
-    __slots__ = ("_place", "deferred", "fired", "index", "key", "now", "overlay", "parked", "state")
+    __slots__ = ("deferred", "fired", "index", "key", "now", "overlay", "parked", "place", "state")
 
     def __init__(self, state: PartitionState[S], now: datetime) -> None:
         self.state = state
@@ -32,20 +33,15 @@ class PartitionBatch(Generic[S]):
         self.parked: dict[str, int] = {}
         self.fired: list[DueTimer] = []
         self.deferred: list[DueTimer] = []
-        self._place: Record | DueTimer | None = None
-
-    def move_to(self, key: str, place: Record | DueTimer) -> None:
-        """Say which input is decided now."""
-        self.key = key
-        self._place = place
+        self.place: Record | DueTimer | None = None
 
     @property
     def position(self) -> str:
         """Where the input stands: `topic/partition/offset`, or `timer/partition/key/kind`."""
-        place = self._place
-        if isinstance(place, Record):
+        place = self.place
+        if type(place) is Record:
             return f"{place.topic}/{place.partition}/{place.offset}"
-        if isinstance(place, DueTimer):
+        if type(place) is DueTimer:
             return f"timer/{self.state.partition}/{place.key}/{place.kind}"
         return ""
 
@@ -64,6 +60,21 @@ class PartitionBatch(Generic[S]):
         if self.index is not None:
             self.state.reindex(key, self.entry(key), entry)
         self.overlay[key] = entry
+
+    @property
+    def any_parked(self) -> bool:
+        """Whether any key of the partition may be parked; most partitions have none."""
+        return bool(self.parked or self.state.parked)
+
+    def park(self, key: str) -> None:
+        """One dead letter of `key` more waits for redrive."""
+        self.parked[key] = self.parked_count(key) + 1
+
+    def release(self, key: str) -> None:
+        """One dead letter of `key` less waits for redrive, if any does."""
+        count = self.parked_count(key)
+        if count:
+            self.parked[key] = count - 1
 
     def parked_count(self, key: str) -> int:
         """Return how many dead letters of `key` wait for redrive, this batch's counted."""
@@ -99,7 +110,7 @@ class Batch(Generic[S]):
         self.effects: list[Any] = []
         self.partitions: dict[int, PartitionBatch[S]] = {}
         self.dead_letters_in_a_row = dead_letters_in_a_row
-        self.records_by_topic: dict[str, int] = {}
+        self.records_by_topic: Counter[str] = Counter()
         self.set_aside: dict[Reason, int] = {}
         self.lateness_seconds: list[float] = []
 

@@ -9,7 +9,7 @@ be decoded or decided becomes a dead letter inside the same batch; it never stop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
@@ -43,6 +43,7 @@ class Engine(Generic[S]):
         self.topology = topology
         self.partitions: dict[int, PartitionState[S]] = {}
         self._codec = StateCodec(topology)
+        self._version = topology.state_version
         self._source = f"/aftercare/{topology.service}"
         self._handlers: dict[str, Handler] = {
             contract.type_name: handler for contract, handler in topology.handlers.items()
@@ -59,21 +60,30 @@ class Engine(Generic[S]):
         """Return an empty batch that is decided at `now`."""
         return Batch(now, self._dead_letters_in_a_row)
 
-    def process(self, batch: Batch[S], records: Iterable[Record]) -> None:
+    def process(self, batch: Batch[S], records: Sequence[Record]) -> None:
         """Decide `records` in order into `batch`.
 
         Raises:
             TooManyDeadLettersError: the topology's limit of dead letters in a row is exceeded.
         """
-        by_topic = batch.records_by_topic
         parts = batch.partitions
         for record in records:
-            topic = record.topic
-            by_topic[topic] = by_topic.get(topic, 0) + 1
             part = parts.get(record.partition)
             if part is None:
                 part = self._part(batch, record.partition)
-            self._take(batch, part, record)
+            key = _text(record.key)
+            if part.any_parked and not record.redriven and part.parked_count(key):
+                self._set_aside(batch, part, record, key, Reason.PARKED, None)
+                continue
+            try:
+                self._decide(batch, part, record, key)
+            except Exception as error:  # noqa: BLE001 - whatever a record raises, the others must go on
+                self._set_aside(batch, part, record, key, _reason(error), error)
+            else:
+                batch.dead_letters_in_a_row = 0
+                if record.redriven:
+                    part.release(key)
+        batch.records_by_topic.update([record.topic for record in records])
 
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
         """Fire up to `limit` current timers of a partition that are due at or before `until`, in due order.
@@ -97,7 +107,7 @@ class Engine(Generic[S]):
 
     def condemn(self, batch: Batch[S], record: Record, error: Exception) -> None:
         """Set a record aside whose outputs the broker refuses, though deciding it went well."""
-        key = "" if record.key is None else record.key.decode(errors="replace")
+        key = _text(record.key)
         part = self._part(batch, record.partition)
         self._set_aside(batch, part, record, key, Reason.OUTPUT_TOO_LARGE, error)
 
@@ -130,24 +140,6 @@ class Engine(Generic[S]):
 
     # ── one input ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _take(self, batch: Batch[S], part: PartitionBatch[S], record: Record) -> None:
-        key = "" if record.key is None else record.key.decode(errors="replace")
-        if (part.parked or part.state.parked) and not record.redriven and part.parked_count(key):
-            self._set_aside(batch, part, record, key, Reason.PARKED, None)
-            return
-        try:
-            self._decide(batch, part, record, key)
-        except OutputTooLargeError as error:
-            self._set_aside(batch, part, record, key, Reason.OUTPUT_TOO_LARGE, error)
-        except envelope.InvalidEvent as error:
-            self._set_aside(batch, part, record, key, Reason.UNDECODABLE, error)
-        except Exception as error:  # noqa: BLE001 - whatever a record raises, the others must go on
-            self._set_aside(batch, part, record, key, Reason.UNDECIDABLE, error)
-        else:
-            batch.dead_letters_in_a_row = 0
-            if record.redriven and part.parked_count(key):
-                part.parked[key] = part.parked_count(key) - 1
-
     def _decide(self, batch: Batch[S], part: PartitionBatch[S], record: Record, key: str) -> None:
         value = record.value
         if value is None and record.redriven:
@@ -157,20 +149,20 @@ class Engine(Generic[S]):
         handler = self._handlers.get(head.type)
         if handler is None:
             return
-        scope = envelope.scope_of(head) if personal.is_installed() else None
+        scope = envelope.scope_of(head) if personal.installation.codec is not None else None
         data = envelope.decode_data(head.type, head.data, scope)
         event = Event(
             record.topic, key, head.id, head.type, head.time, head.tenant, data, head.subject, head.traceparent
         )
-        part.move_to(key, record)
+        part.key, part.place = key, record
         entry = part.entry(key)
         decision = handler(entry.state if entry is not None else None, event, part)
-        self._apply(batch, part, key, entry, decision, event)
+        self._apply(batch, part, entry, decision, event)
 
     def _fire_one(self, batch: Batch[S], part: PartitionBatch[S], due: DueTimer, entry: Entry[S]) -> None:
         timer = Timer(due.kind, due.due_at, due.generation)
         fired = Entry(entry.version, tuple(other for other in entry.timers if other != timer), entry.state)
-        part.move_to(due.key, due)
+        part.key, part.place = due.key, due
         cause_id = f"{due.key}:{due.kind}:{due.generation}:{int(due.due_at.timestamp() * 1_000_000)}"
         cause = Event(TIMER, due.key, cause_id, TIMER, due.due_at, NO_TENANT, None)
         batch.lateness_seconds.append((batch.now - due.due_at).total_seconds())
@@ -178,7 +170,7 @@ class Engine(Generic[S]):
         try:
             if self.topology.on_timer is not None:
                 decision = self.topology.on_timer(entry.state, timer, part)
-                self._apply(batch, part, due.key, fired, decision, cause)
+                self._apply(batch, part, fired, decision, cause)
         except Exception as error:  # noqa: BLE001 - a timer that raises must not stop the other clocks
             if self.topology.parks:
                 # Kept, so that it fires again once the key is redriven.
@@ -194,7 +186,6 @@ class Engine(Generic[S]):
         self,
         batch: Batch[S],
         part: PartitionBatch[S],
-        key: str,
         old: Entry[S] | None,
         decision: Decision[S],
         cause: Event,
@@ -213,10 +204,10 @@ class Engine(Generic[S]):
                 state = old.state if old is not None else None
             if timers is None:
                 timers = old.timers if old is not None else ()
-            part.put(key, Entry(self.topology.state_version, timers, state) if state is not None else None)
+            part.put(cause.key, Entry(self._version, timers, state) if state is not None else None)
         for change in decision.changes:
             new = change.state
-            part.put(change.key, Entry(self.topology.state_version, change.timers, new) if new is not None else None)
+            part.put(change.key, Entry(self._version, change.timers, new) if new is not None else None)
 
     def _encode(self, emit: Emit, cause: Event, number: int) -> Output:
         data, topic, event_id, time = emit.data, emit.topic.name, emit.id, emit.occurred_at
@@ -249,10 +240,26 @@ class Engine(Generic[S]):
         batch.outputs.append(Output(self.topology.dead_letters.name, record.key or b"", value))
         batch.set_aside[reason] = batch.set_aside.get(reason, 0) + 1
         if self.topology.parks and key and not record.redriven:
-            part.parked[key] = part.parked_count(key) + 1
+            part.park(key)
         if reason is Reason.PARKED:
             return
         batch.dead_letters_in_a_row += 1
         if batch.dead_letters_in_a_row > self.topology.dead_letters_in_a_row:
             message = f"{self.topology.name}: {batch.dead_letters_in_a_row} dead letters in a row, last: {error!r}"
             raise TooManyDeadLettersError(message)
+
+
+def _text(key: bytes | None) -> str:
+    """The key as text; what is no UTF-8 is replaced, so that its record can be set aside under some name."""
+    if key is None:
+        return ""
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        return key.decode(errors="replace")
+
+
+def _reason(error: Exception) -> Reason:
+    if isinstance(error, OutputTooLargeError):
+        return Reason.OUTPUT_TOO_LARGE
+    return Reason.UNDECODABLE if isinstance(error, envelope.InvalidEvent) else Reason.UNDECIDABLE

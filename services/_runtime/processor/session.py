@@ -6,7 +6,8 @@ how far each input was read. What outlives it are partition states, which hold n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
@@ -16,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from services._runtime.clock import Clock
 from services._runtime.engine.batch import Batch
-from services._runtime.engine.engine import Engine
+from services._runtime.engine.engine import Engine, TooManyDeadLettersError
 from services._runtime.engine.records import Record
 from services._runtime.engine.topology import Topology
 from services._runtime.kafka.clients import (
@@ -32,6 +33,7 @@ from services._runtime.logs import get_logger
 from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
 from services._runtime.processor.ownership import Clients, Ownership, Place
+from services._runtime.processor.pace import Pace
 from services._runtime.processor.restore import MissingTopicError
 from services._runtime.processor.timer_gate import TimerGate
 from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
@@ -40,11 +42,14 @@ from services._runtime.settings import RuntimeSettings
 log = get_logger(__name__)
 S = TypeVar("S")
 
-BATCH_RECORDS_MAX: Final = 4_000
 IDLE_SECONDS: Final = 0.1
 LAG_EVERY_SECONDS: Final = 5.0
+RECORDS_PER_WRITE: Final = 500
+"""So many are decided before their outputs are handed to the client, which sends them while the next are decided."""
 TIMERS_PER_BATCH: Final = 5_000
 ATTEMPTS_MAX: Final = 3
+NOT_OURS: Final = sys.maxsize
+"""Stands for how far a partition was read that does not run here: nothing of it is taken."""
 
 
 class Session(Generic[S]):
@@ -69,6 +74,9 @@ class Session(Generic[S]):
             self._meter,
             on_change=self._gate.forget,
         )
+        self._pace = Pace()
+        self._began_at_seconds = 0.0
+        self._moving: list[TopicPartition] = []
         self._measure_lag_at_seconds = 0.0
         self.committed_anything = False
 
@@ -135,7 +143,7 @@ class Session(Generic[S]):
             return first
         # Gathering a moment makes fewer, fuller transactions, and each is answered sooner for it.
         gather_seconds = 0.0 if first[0].error() is not None else self._topology.gather_seconds
-        return [*first, *self._consumer.consume(BATCH_RECORDS_MAX - 1, gather_seconds)]
+        return [*first, *self._consumer.consume(self._pace.records_max - 1, gather_seconds)]
 
     def _wait_seconds(self) -> float:
         if self._owned.is_restoring:
@@ -151,25 +159,22 @@ class Session(Generic[S]):
 
     def _records(self, messages: Iterable[Any]) -> list[Record]:
         """Turn what was polled into records of active partitions, and note how far each input was read."""
-        partitions = self._engine.partitions
         read_to = self._owned.read_to
+        parked = {partition for partition, state in self._engine.partitions.items() if state.parked}
         records: list[Record] = []
         for message in messages:
-            partition = message.partition()
             error = message.error()
             if error is not None:
                 self._note_error(message, error)
                 continue
-            state = partitions.get(partition)
-            if state is None:
-                continue
-            topic, offset = message.topic(), message.offset()
-            if offset < read_to[topic, partition]:
+            topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
+            place = topic, partition
+            if offset < read_to.get(place, NOT_OURS):
                 # Fetched before the partition was positioned: it was committed by whoever owned it then.
                 continue
-            read_to[topic, partition] = offset + 1
-            redriven = bool(state.parked) and _is_redriven(message)
-            records.append(Record(topic, partition, offset, message.key(), message.value(), redriven))
+            read_to[place] = offset + 1
+            redriven = (value is None or partition in parked) and _is_redriven(message)
+            records.append(Record(topic, partition, offset, message.key(), value, redriven))
         return records
 
     def _note_error(self, message: Any, error: KafkaError) -> None:
@@ -192,19 +197,16 @@ class Session(Generic[S]):
         for attempt in range(1, ATTEMPTS_MAX + 1):
             batch = self._engine.begin(self._clock.now())
             try:
-                self._engine.process(batch, records)
-                for partition, until in may_fire.items():
-                    self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
-                if records or not batch.is_empty:
-                    self._commit(batch, records, set(may_fire))
-                else:
-                    self._engine.commit(batch)
+                self._decide_and_commit(batch, records, may_fire)
             except TransactionAborted as aborted:
-                self._engine.abort(batch)
+                self._abort(batch)
                 self._meter.aborted(aborted.kind)
                 log.warning("transaction_aborted", processor=self._topology.name, error=str(aborted), attempt=attempt)
                 if aborted.record_fault:
                     return self._run_without_culprit(records, aborted)
+            except TooManyDeadLettersError:
+                self._abort(batch)
+                raise
             except BaseException:
                 self._engine.abort(batch)
                 raise
@@ -220,36 +222,62 @@ class Session(Generic[S]):
         if not records:
             raise WriterLost(f"the broker refuses what a timer wrote: {aborted}")
         batch = self._engine.begin(self._clock.now())
-        self._engine.condemn(batch, records[0], aborted)
         try:
-            self._commit(batch, records, set())
+            self._engine.condemn(batch, records[0], aborted)
+            self._begin(records, ())
+            self._commit(batch)
         except BaseException:
             self._engine.abort(batch)
             raise
         return ()
 
-    def _commit(self, batch: Batch[S], records: Sequence[Record], fired: set[int]) -> None:
-        began_seconds = self._clock.monotonic_seconds()
-        offsets = self._offsets(records, fired)
-        changelog = list(self._engine.changelog(batch))
-        ends = self._writer.commit(batch.outputs, changelog, offsets, self._owned.group_metadata)
+    def _decide_and_commit(self, batch: Batch[S], records: list[Record], may_fire: Mapping[int, datetime]) -> None:
+        """Decide a batch into one transaction, handing outputs to the client as they come."""
+        if records:
+            self._begin(records, may_fire)
+        for first in range(0, len(records), RECORDS_PER_WRITE):
+            written = len(batch.outputs)
+            self._engine.process(batch, records[first : first + RECORDS_PER_WRITE])
+            self._writer.write(batch.outputs[written:])
+        written = len(batch.outputs)
+        for partition, until in may_fire.items():
+            self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
+        if not records and batch.is_empty:
+            self._engine.commit(batch)
+            return
+        if not records:
+            self._begin(records, may_fire)
+        self._writer.write(batch.outputs[written:])
+        self._commit(batch)
+
+    def _begin(self, records: Sequence[Record], fired: Iterable[int]) -> None:
+        self._began_at_seconds = self._clock.monotonic_seconds()
+        self._moving = self._offsets(records, fired)
+        self._writer.begin(self._moving, self._owned.group_metadata)
+
+    def _commit(self, batch: Batch[S]) -> None:
+        ends = self._writer.commit(list(self._engine.changelog(batch)))
         self._engine.commit(batch)
         for partition, position in ends.items():
             self._engine.partitions[partition].changelog_position = position
-        for place in offsets:
+        for place in self._moving:
             self._owned.committed[place.topic, place.partition] = place.offset
         self.committed_anything = True
-        self._meter.committed(batch, self._clock.monotonic_seconds() - began_seconds, self._engine.partitions.values())
+        seconds = self._clock.monotonic_seconds() - self._began_at_seconds
+        self._pace.took(batch.records_by_topic.total(), seconds)
+        self._meter.committed(batch, seconds, self._engine.partitions.values())
 
-    def _offsets(self, records: Sequence[Record], fired: set[int]) -> list[TopicPartition]:
+    def _abort(self, batch: Batch[S]) -> None:
+        self._engine.abort(batch)
+        self._writer.abort()
+
+    def _offsets(self, records: Sequence[Record], fired: Iterable[int]) -> list[TopicPartition]:
         """The input offsets of a batch, at least one for each partition it touches.
 
         Offsets carry the group's generation to the coordinator: a batch without any, of timers alone, could be
         committed by a process whose partitions have moved on.
         """
-        ends: dict[Place, int] = {}
-        for record in records:
-            ends[record.topic, record.partition] = record.offset + 1
+        ends: dict[Place, int] = {(each.topic, each.partition): each.offset + 1 for each in records}
         for partition in fired:
             place = (self._topics[0], partition)
             ends.setdefault(place, self._owned.committed[place])

@@ -1,5 +1,8 @@
 """One Kafka transaction: outputs, changelog and input offsets, together or not at all.
 
+It is begun before its records are decided, since their offsets are known by then: the brokers are told of the offsets
+and take the first outputs in while the rest is being decided, instead of one after the other at the end.
+
 What the client says of a failure decides what follows. *Retriable*: the same call again. *Abortable*: the transaction
 is aborted and `TransactionAborted` tells the caller to decide the same records again. *Fatal, fenced, or the outcome of
 the commit unknown*: `WriterLost` tells it to throw away producer, state and positions and to start from what is stored.
@@ -7,6 +10,7 @@ the commit unknown*: `WriterLost` tells it to throw away producer, state and pos
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -20,7 +24,9 @@ from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS
 from services._runtime.logs import get_logger
 
 log = get_logger(__name__)
-HEADERS: Final = [CONTENT_TYPE_HEADER]
+HEADERS: Final[list[tuple[str, str | bytes | None]]] = [CONTENT_TYPE_HEADER]
+BY_KEY: Final = -1
+"""The client's word for a partition that the partitioner chooses."""
 COMMIT_SECONDS: Final = 30.0
 HANG_SECONDS: Final = 1.0
 FULL_QUEUE_WAIT_SECONDS: Final = 0.05
@@ -47,13 +53,42 @@ class WriterLost(Exception):  # noqa: N818 - says what happened to it
     """The producer can't go on, or nobody knows whether the commit happened: start again from what is stored."""
 
 
+class _Call:
+    """A call in a thread of its own, since the client may never come back from it."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="send offsets", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            self._failure = error
+
+    def returned(self, timeout_seconds: float) -> bool:
+        """Wait for its end for a bounded time; tell whether it came. Raises what the call raised."""
+        self._thread.join(timeout_seconds)
+        if self._thread.is_alive():
+            return False
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+
 class Writer:
-    """The transactional producer of one processor in one instance slot."""
+    """The transactional producer of one processor in one slot: `begin`, `write` …, then `commit` or `abort`."""
 
     def __init__(self, config: dict[str, Any], clock: Clock) -> None:
         self._clock = clock
         self._producer = Producer(config, logger=CLIENT_LOG)
         self._changelog_ends: dict[int, int] = {}
+        self._offsets: list[TopicPartition] = []
+        self._group_metadata: Any = None
+        self._sending: _Call | None = None
+        self._open = False
         self._abandoned = False
 
     def start(self) -> None:
@@ -77,84 +112,113 @@ class Writer:
             # The client aborts what is open first, which a fenced one may not: whoever fenced it has done that already.
             log.info("writer_closed_unclean", error=str(error))
 
-    def commit(
-        self,
-        outputs: Iterable[Output],
-        changelog: Sequence[Output],
-        offsets: list[TopicPartition],
-        group_metadata: Any,
-    ) -> dict[int, int]:
-        """Write everything in one transaction and return, for each partition, the changelog's position after it.
+    def begin(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
+        """Open a transaction and begin to send the input offsets that it moves.
 
         Raises:
-            TransactionAborted: nothing was written; the same records may be decided again.
-            WriterLost: this writer is done for, or the outcome is unknown.
+            WriterLost: this writer is done for.
         """
         self._changelog_ends = {}
-        try:
-            self._call(self._producer.begin_transaction)
-            self._produce_all(outputs, changelog)
-            self._call(lambda: self._send_offsets(offsets, group_metadata))
-            self._call(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
-        except TransactionAborted:
-            self._call(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
-            raise
+        self._offsets, self._group_metadata = offsets, group_metadata
+        self._call(self._producer.begin_transaction)
+        self._open = True
+        self._sending = self._send_offsets()
+
+    def write(self, outputs: Iterable[Output]) -> None:
+        """Hand outputs to the client. By position: twice an event, keywords and a wrapper would cost a µs each.
+
+        Raises:
+            TransactionAborted, WriterLost: as `commit`.
+        """
+        produce = self._producer.produce
+        for each in outputs:
+            try:
+                produce(each.topic, each.value, each.key, BY_KEY, headers=HEADERS)
+            except (BufferError, KafkaException) as error:
+                self._produce_after(error, each, BY_KEY, headers=HEADERS)
+
+    def commit(self, changelog: Sequence[Output]) -> dict[int, int]:
+        """Write the changelog, commit, and return, for each partition, the changelog's position after it.
+
+        Raises:
+            TransactionAborted: the transaction must be aborted; the same records may be decided again.
+            WriterLost: this writer is done for, or the outcome is unknown.
+        """
+        self._write_changelog(changelog)
+        self._call(self._await_offsets)
+        self._call(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
+        self._open = False
         return self._changelog_ends
 
-    def _send_offsets(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
-        """Send the offsets, and wait for a bounded time.
+    def abort(self) -> None:
+        """Make sure that nothing of an open transaction becomes visible.
 
-        librdkafka ignores the time-out of this call while the group's coordinator is away (its issue 5456, open), and
-        may never come back from it. So a thread makes the call; if it hangs, this writer is given up with the thread,
-        and the next one fences it by taking over the id.
+        Raises:
+            WriterLost: this writer is done for; whoever takes over its id aborts what it left open.
         """
-        failures: list[BaseException] = []
+        if not self._open:
+            return
+        self._await_sending()
+        self._call(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
+        self._open = False
 
-        def call() -> None:
-            try:
-                self._producer.send_offsets_to_transaction(offsets, group_metadata, REQUEST_SECONDS)
-            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-                failures.append(error)
+    # ── offsets ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-        thread = threading.Thread(target=call, name="send offsets", daemon=True)
-        thread.start()
-        thread.join(REQUEST_SECONDS + HANG_SECONDS)
-        if thread.is_alive():
+    def _send_offsets(self) -> _Call:
+        """Send the offsets in a thread.
+
+        Not only because there is something else to do meanwhile: librdkafka ignores the time-out of this call while
+        the group's coordinator is away (its issue 5456, open), and may never come back from it. If it hangs, this
+        writer is given up with the thread, and the next one fences it by taking over the id.
+        """
+        return _Call(
+            lambda: self._producer.send_offsets_to_transaction(self._offsets, self._group_metadata, REQUEST_SECONDS)
+        )
+
+    def _await_offsets(self) -> None:
+        """Wait until the offsets are sent; called again after a retriable failure, it sends them again."""
+        sending, self._sending = self._sending or self._send_offsets(), None
+        if not sending.returned(REQUEST_SECONDS + HANG_SECONDS):
             self._abandoned = True
             raise WriterLost("the group's coordinator did not answer, and the client does not come back")
-        if failures:
-            raise failures[0]
 
-    def _produce_all(self, outputs: Iterable[Output], changelog: Sequence[Output]) -> None:
-        for output in outputs:
-            self._produce(output.topic, key=output.key, value=output.value, headers=HEADERS)
-        last_of_partition = {output.partition: number for number, output in enumerate(changelog)}
-        for number, output in enumerate(changelog):
-            if number == last_of_partition[output.partition]:
-                # One delivery report a partition tells how far the changelog goes; one a record would cost a call each.
-                self._produce(
-                    output.topic,
-                    key=output.key,
-                    value=output.value,
-                    partition=output.partition,
-                    on_delivery=self._on_changelog_end,
-                )
-            else:
-                self._produce(output.topic, key=output.key, value=output.value, partition=output.partition)
+    def _await_sending(self) -> None:
+        """Let a call that is under way come to its end, whatever it is: the client takes one at a time."""
+        if self._sending is not None:
+            with contextlib.suppress(KafkaException):
+                self._await_offsets()
 
-    def _produce(self, topic: str, **record: Any) -> None:
-        deadline = self._clock.monotonic_seconds() + COMMIT_SECONDS
-        while True:
+    # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _write_changelog(self, changelog: Sequence[Output]) -> None:
+        """One delivery report a partition tells how far the changelog goes; one a record would cost a call each."""
+        produce = self._producer.produce
+        last = {each.partition: each for each in changelog}
+        for each in changelog:
+            partition = BY_KEY if each.partition is None else each.partition
             try:
-                self._producer.produce(topic, **record)
-            except BufferError:
-                if self._clock.monotonic_seconds() > deadline:
-                    raise WriterLost("the producer's queue stayed full") from None
-                self._producer.poll(FULL_QUEUE_WAIT_SECONDS)
-            except KafkaException as error:
-                raise _judged(error) from error
+                if last[each.partition] is each:
+                    produce(each.topic, each.value, each.key, partition, on_delivery=self._on_changelog_end)
+                else:
+                    produce(each.topic, each.value, each.key, partition)
+            except (BufferError, KafkaException) as error:
+                self._produce_after(error, each, partition, on_delivery=self._on_changelog_end)
+
+    def _produce_after(self, error: Exception, output: Output, partition: int, **how: Any) -> None:
+        """Wait, for a bounded time, for room in the client's queue; any other error is judged."""
+        deadline = self._clock.monotonic_seconds() + COMMIT_SECONDS
+        while isinstance(error, BufferError):
+            if self._clock.monotonic_seconds() > deadline:
+                raise WriterLost("the producer's queue stayed full") from None
+            self._producer.poll(FULL_QUEUE_WAIT_SECONDS)
+            try:
+                self._producer.produce(output.topic, output.value, output.key, partition, **how)
+            except (BufferError, KafkaException) as again:
+                error = again
             else:
                 return
+        if isinstance(error, KafkaException):
+            raise _judged(error) from error
 
     def _on_changelog_end(self, error: KafkaError | None, message: Any) -> None:
         if error is None:
