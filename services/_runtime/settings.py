@@ -64,6 +64,11 @@ class RuntimeSettings(KafkaSettings):
         description="The slot of this process, a StatefulSet's ordinal. Stable over restarts and never shared by two "
         "running processes: transactional ids are made from it.",
     )
+    state_writes: Literal["current", "previous"] = Field(
+        default="current",
+        description="The version in which processors write their state: `previous` while a release that knows only "
+        "the version before may still run or come back, see docs/adr/0008.",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8080",
         description="Where customers reach progress pages; links in messages start with it. No slash at the end.",

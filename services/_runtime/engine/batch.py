@@ -19,10 +19,11 @@ class PartitionBatch(Generic[S]):
     """One partition's part of a batch: its changes above the committed state. Handlers see it as their `Context`.
 
     `key` and `place` are the input that is decided now. `overlay` holds changed entries (None forgets the key) and
-    `parked` changed counts. `fired` and `deferred` are timers taken off the heap: an abort puts them back.
+    `parked` changed counts. `fired`, `deferred` and `replaced` are timers taken off the heap: an abort puts
+    them back.
     """
 
-    __slots__ = ("deferred", "fired", "index", "key", "now", "overlay", "parked", "place", "state")
+    __slots__ = ("deferred", "fired", "index", "key", "now", "overlay", "parked", "place", "replaced", "state")
 
     def __init__(self, state: PartitionState[S], now: datetime) -> None:
         self.state = state
@@ -33,6 +34,7 @@ class PartitionBatch(Generic[S]):
         self.parked: dict[str, int] = {}
         self.fired: list[DueTimer] = []
         self.deferred: list[DueTimer] = []
+        self.replaced: list[DueTimer] = []
         self.place: Record | DueTimer | None = None
 
     @property
@@ -84,12 +86,18 @@ class PartitionBatch(Generic[S]):
     def commit(self) -> None:
         """Make the changes the committed values."""
         state = self.state
+        outdated = state.outdated
         for key, entry in self.overlay.items():
             state.put(key, entry)
+            if outdated:
+                outdated.discard(key)
         for key, count in self.parked.items():
             state.put_parked(key, count)
-        # A handler may set the very timer again that has just fired; `put` took it for one already in the heap.
-        state.push_back([due for due in self.fired if state.is_current(due, state.entries.get(due.key))])
+        # A handler may set the very timer again that was taken off; `put` took it for one that is in the heap.
+        for due in (*self.fired, *self.replaced):
+            if state.is_current(due, state.entries.get(due.key)):
+                state.push_back([due])
+        state.drop_stale_timers()
 
     def abort(self) -> None:
         """Forget the changes."""
@@ -97,8 +105,8 @@ class PartitionBatch(Generic[S]):
         if self.index is not None:
             for key, entry in self.overlay.items():
                 state.reindex(key, entry, state.entries.get(key))
-        state.push_back(self.fired)
-        state.push_back(self.deferred)
+        for taken in (self.fired, self.deferred, self.replaced):
+            state.push_back(taken)
 
 
 class Batch(Generic[S]):

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from schemas import envelope, personal
 from schemas.dead_letters import Reason
 from services._runtime.engine.batch import Batch, PartitionBatch
+from services._runtime.engine.codec import Entry, StateCodec
 from services._runtime.engine.dead_letters import NO_TENANT, encode_letter, letter
 from services._runtime.engine.records import Output, Record
-from services._runtime.engine.state import PARKED, DueTimer, Entry, PartitionState, StateCodec, encode_parked
+from services._runtime.engine.state import PARKED, DueTimer, PartitionState, encode_parked
 from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handler, Timer, Topology
 
 S = TypeVar("S")
@@ -44,6 +46,7 @@ class Engine(Generic[S]):
         self.partitions: dict[int, PartitionState[S]] = {}
         self._codec = StateCodec(topology)
         self._version = topology.state_version
+        self._settles = not self._codec.writes_own_version
         self._source = f"/aftercare/{topology.service}"
         self._handlers: dict[str, Handler] = {
             contract.type_name: handler for contract, handler in topology.handlers.items()
@@ -95,6 +98,8 @@ class Engine(Generic[S]):
         for due in part.state.pop_due(until):
             entry = part.entry(due.key)
             if entry is None or not part.state.is_current(due, entry):
+                # Replaced, maybe by this very batch: then an abort, or a later decision, may make it current again.
+                part.replaced.append(due)
                 continue
             if part.parked_count(due.key):
                 # What waits in the dead letters may be the very answer that the timer asks about.
@@ -104,6 +109,16 @@ class Engine(Generic[S]):
             self._fire_one(batch, part, due, entry)
             if len(part.fired) >= limit:
                 return
+
+    def rewrite(self, batch: Batch[S], partition: int, limit: int) -> None:
+        """Write up to `limit` entries of a partition again that lie in the changelog in a newer version than is wanted.
+
+        So that older code can take over: what it could not read is gone once the changelog says so.
+        """
+        part = self._part(batch, partition)
+        for key in list(islice(part.state.outdated, limit)):
+            entry = part.entry(key)
+            part.put(key, self._codec.settled(entry) if entry is not None else None)
 
     def condemn(self, batch: Batch[S], record: Record, error: Exception) -> None:
         """Set a record aside whose outputs the broker refuses, though deciding it went well."""
@@ -116,10 +131,17 @@ class Engine(Generic[S]):
         topic = self.topology.changelog.name
         encode = self._codec.encode
         for partition, part in batch.partitions.items():
+            written = written_bytes = 0
             for key, entry in part.overlay.items():
-                yield Output(topic, key.encode(), encode(entry) if entry is not None else None, partition)
+                value = encode(entry) if entry is not None else None
+                yield Output(topic, key.encode(), value, partition)
+                if value is not None:
+                    written += 1
+                    written_bytes += len(key) + len(value)
             for key, count in part.parked.items():
                 yield Output(topic, (PARKED + key).encode(), encode_parked(count), partition)
+            if written:
+                part.state.sized(written, written_bytes)
 
     def commit(self, batch: Batch[S]) -> None:
         """Make the batch's changes the committed values: its transaction is known to be committed."""
@@ -160,7 +182,7 @@ class Engine(Generic[S]):
         self._apply(batch, part, entry, decision, event)
 
     def _fire_one(self, batch: Batch[S], part: PartitionBatch[S], due: DueTimer, entry: Entry[S]) -> None:
-        timer = Timer(due.kind, due.due_at, due.generation)
+        timer = due.timer
         fired = Entry(entry.version, tuple(other for other in entry.timers if other != timer), entry.state)
         part.key, part.place = due.key, due
         cause_id = f"{due.key}:{due.kind}:{due.generation}:{int(due.due_at.timestamp() * 1_000_000)}"
@@ -204,10 +226,15 @@ class Engine(Generic[S]):
                 state = old.state if old is not None else None
             if timers is None:
                 timers = old.timers if old is not None else ()
-            part.put(cause.key, Entry(self._version, timers, state) if state is not None else None)
+            self._put(part, cause.key, timers, state)
         for change in decision.changes:
-            new = change.state
-            part.put(change.key, Entry(self._version, change.timers, new) if new is not None else None)
+            self._put(part, change.key, change.timers, change.state)
+
+    def _put(self, part: PartitionBatch[S], key: str, timers: tuple[Timer, ...], state: S | None) -> None:
+        entry = Entry(self._version, timers, state) if state is not None else None
+        if entry is not None and self._settles:
+            entry = self._codec.settled(entry)
+        part.put(key, entry)
 
     def _encode(self, emit: Emit, cause: Event, number: int) -> Output:
         data, topic, event_id, time = emit.data, emit.topic.name, emit.id, emit.occurred_at

@@ -8,7 +8,7 @@ out, and the engine (`engine`) does the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -37,7 +37,7 @@ class Unchanged(Enum):
 UNCHANGED: Final = Unchanged.UNCHANGED
 
 
-class Timer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Timer(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     """A point in time at which a key wants to be asked again.
 
     `kind` names it within its key, `generation` counts its changes: a timer that was replaced does nothing.
@@ -145,9 +145,11 @@ class Topology(Generic[S]):
 
     `handlers` maps contracts to the function that decides them; other types on the inputs are skipped. `state_type`
     is what the store holds, `state_version` its version; `upgrades[n]` turns the built-in form of version n into that
-    of n + 1. `parks` says whether later events of a key wait once one was dead-lettered: not where a key is a whole
-    pool, whose tickets are independent of each other. `gather_seconds` is how long records are gathered into a batch
-    after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
+    of n + 1, `downgrades[n]` that of n + 1 back. `writes_version` is the one that goes into the changelog: None for our
+    own, an older one while instances that know only that still run or may come back. `parks` says whether later events
+    of a key wait once one was dead-lettered: not where a key is a whole pool, whose tickets are independent of each
+    other. `gather_seconds` is how long records are gathered into a batch after the first one came: longer makes fewer
+    transactions, which is kinder to the brokers, and later answers.
     """
 
     name: str
@@ -160,7 +162,27 @@ class Topology(Generic[S]):
     on_timer: TimerHandler | None = None
     state_version: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+    downgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+    writes_version: int | None = None
     index: Callable[[], Index[S]] | None = None
     parks: bool = True
     dead_letters_in_a_row: int = 100
     gather_seconds: float = PROMPT_SECONDS
+
+    def __post_init__(self) -> None:
+        """Refuse a version to write that there is no way down to.
+
+        Raises:
+            ValueError: naming the missing step.
+        """
+        to = self.writes_version if self.writes_version is not None else self.state_version
+        missing = [version for version in range(to, self.state_version) if version not in self.downgrades]
+        if missing or not 1 <= to <= self.state_version:
+            have = self.state_version
+            raise ValueError(
+                f"{self.name}: state of version {have} can't be written as {to}: no downgrade to {missing}"
+            )
+
+    def writing_previous(self) -> Topology[S]:
+        """The same, writing the state as the version before its own knows it; version 1 has none before."""
+        return replace(self, writes_version=max(1, self.state_version - 1))

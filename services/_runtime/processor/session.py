@@ -47,6 +47,7 @@ LAG_EVERY_SECONDS: Final = 5.0
 RECORDS_PER_WRITE: Final = 500
 """So many are decided before their outputs are handed to the client, which sends them while the next are decided."""
 TIMERS_PER_BATCH: Final = 5_000
+REWRITES_PER_BATCH: Final = 2_000
 ATTEMPTS_MAX: Final = 3
 NOT_OURS: Final = sys.maxsize
 """Stands for how far a partition was read that does not run here: nothing of it is taken."""
@@ -56,6 +57,8 @@ class Session(Generic[S]):
     """One life of consumer, producer and admin client. Everything runs on the processor's thread."""
 
     def __init__(self, topology: Topology[S], settings: RuntimeSettings, clock: Clock, kept: KeptStates[S]) -> None:
+        if settings.state_writes == "previous":
+            topology = topology.writing_previous()
         self._topology = topology
         self._settings = settings
         self._clock = clock
@@ -192,12 +195,13 @@ class Session(Generic[S]):
     def _run_batch(self, records: list[Record]) -> Sequence[Any]:
         """Decide and commit `records` and what is due; on an abort decide the same again, from memory."""
         may_fire = self._timers_that_may_fire()
-        if not records and not may_fire:
+        outdated = [partition for partition, state in self._engine.partitions.items() if state.outdated]
+        if not records and not may_fire and not outdated:
             return ()
         for attempt in range(1, ATTEMPTS_MAX + 1):
             batch = self._engine.begin(self._clock.now())
             try:
-                self._decide_and_commit(batch, records, may_fire)
+                self._decide_and_commit(batch, records, may_fire, outdated)
             except TransactionAborted as aborted:
                 self._abort(batch)
                 self._meter.aborted(aborted.kind)
@@ -231,10 +235,12 @@ class Session(Generic[S]):
             raise
         return ()
 
-    def _decide_and_commit(self, batch: Batch[S], records: list[Record], may_fire: Mapping[int, datetime]) -> None:
+    def _decide_and_commit(
+        self, batch: Batch[S], records: list[Record], may_fire: Mapping[int, datetime], outdated: Sequence[int]
+    ) -> None:
         """Decide a batch into one transaction, handing outputs to the client as they come."""
         if records:
-            self._begin(records, may_fire)
+            self._begin(records, (*may_fire, *outdated))
         for first in range(0, len(records), RECORDS_PER_WRITE):
             written = len(batch.outputs)
             self._engine.process(batch, records[first : first + RECORDS_PER_WRITE])
@@ -242,17 +248,19 @@ class Session(Generic[S]):
         written = len(batch.outputs)
         for partition, until in may_fire.items():
             self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
-        if not records and batch.is_empty:
-            self._engine.commit(batch)
-            return
+        for partition in outdated:
+            self._engine.rewrite(batch, partition, REWRITES_PER_BATCH)
         if not records:
-            self._begin(records, may_fire)
+            if batch.is_empty:
+                self._engine.commit(batch)
+                return
+            self._begin(records, (*may_fire, *outdated))
         self._writer.write(batch.outputs[written:])
         self._commit(batch)
 
-    def _begin(self, records: Sequence[Record], fired: Iterable[int]) -> None:
+    def _begin(self, records: Sequence[Record], without_records: Iterable[int]) -> None:
         self._began_at_seconds = self._clock.monotonic_seconds()
-        self._moving = self._offsets(records, fired)
+        self._moving = self._offsets(records, without_records)
         self._writer.begin(self._moving, self._owned.group_metadata)
 
     def _commit(self, batch: Batch[S]) -> None:
@@ -271,14 +279,14 @@ class Session(Generic[S]):
         self._engine.abort(batch)
         self._writer.abort()
 
-    def _offsets(self, records: Sequence[Record], fired: Iterable[int]) -> list[TopicPartition]:
+    def _offsets(self, records: Sequence[Record], without_records: Iterable[int]) -> list[TopicPartition]:
         """The input offsets of a batch, at least one for each partition it touches.
 
         Offsets carry the group's generation to the coordinator: a batch without any, of timers alone, could be
         committed by a process whose partitions have moved on.
         """
         ends: dict[Place, int] = {(each.topic, each.partition): each.offset + 1 for each in records}
-        for partition in fired:
+        for partition in without_records:
             place = (self._topics[0], partition)
             ends.setdefault(place, self._owned.committed[place])
         return [
@@ -293,6 +301,7 @@ class Session(Generic[S]):
         may_fire: dict[int, datetime] = {}
         ask: list[int] = []
         for partition, state in self._engine.partitions.items():
+            state.drop_stale_tops()
             due_at = state.next_due_at()
             if due_at is None or due_at > now:
                 continue
