@@ -79,6 +79,18 @@ PROCESSOR_LAG_RECORDS: Final = _gauge(
     "processor_lag_records", "Input records written but not yet committed by us, all partitions.", "processor", "topic"
 )
 PROCESSOR_STATE_KEYS: Final = _gauge("processor_state_keys", "Keys held in memory.", "processor", "store")
+PROCESSOR_STATE_BYTES: Final = _gauge(
+    "processor_state_bytes",
+    "What the keys held in memory take encoded, by the mean of those read and written lately.",
+    "processor",
+    "store",
+)
+PROCESSOR_STATE_OUTDATED_KEYS: Final = _gauge(
+    "processor_state_outdated_keys",
+    "Keys that lie in the changelog in a newer version than is to be written; before a rollback this must be 0.",
+    "processor",
+    "store",
+)
 PROCESSOR_TIMERS_PENDING: Final = _gauge("processor_timers_pending", "Timers waiting to come due.", "processor")
 PROCESSOR_TIMER_LATENESS_SECONDS: Final = _histogram(
     "processor_timer_lateness_seconds",

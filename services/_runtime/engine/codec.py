@@ -97,6 +97,6 @@ class StateCodec(Generic[S]):
         """The entry in the older version that is to be written; `Topology` has checked that there is a way down."""
         to = self._topology.writes_version or self._version
         state = _decode_loosely(_encode(entry.state))
-        for version in range(self._version, to, -1):
+        for version in range(self._version - 1, to - 1, -1):
             state = self._topology.downgrades[version](state)
         return Entry(to, entry.timers, state)

@@ -17,6 +17,7 @@ from schemas.dead_letters import DeadLettered
 from schemas.topics import Topic
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.records import Output, Record
+from services._runtime.engine.state import PartitionState
 from services._runtime.engine.topology import Event, Topology
 
 S = TypeVar("S")
@@ -135,6 +136,19 @@ class TopologyDriver(Generic[S]):
     def parked(self) -> dict[str, int]:
         """Return how many dead letters wait for redrive, by key."""
         return dict(self._engine.partitions[0].parked)
+
+    @property
+    def partition(self) -> PartitionState[S]:
+        """The state of the one partition, for tests that look inside."""
+        return self._engine.partitions[0]
+
+    def rewrite_outdated(self) -> int:
+        """Write entries again that lie in the changelog in a newer version than is wanted; return how many."""
+        batch = self._engine.begin(self.now)
+        self._engine.rewrite(batch, 0, TIMERS_PER_ADVANCE)
+        rewritten = len(batch.partitions[0].overlay)
+        self._commit(batch)
+        return rewritten
 
     def crash(self) -> None:
         """Lose all memory and restore from the changelog, as another process would after `kill -9`."""

@@ -68,21 +68,24 @@ class PartitionState(Generic[S]):
         self.changelog_position = 0
         self._codec = StateCodec(topology)
         self._writes = topology.writes_version if topology.writes_version is not None else topology.state_version
+        self._unreadable: dict[str, UnreadableStateError] = {}
         self._mean_bytes = 0.0
         self._sized = 0
 
     # ── restore ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def restore(self, key: str, value: bytes | None) -> None:
-        """Take in one changelog record; the last one of a key wins.
-
-        Raises:
-            UnreadableStateError: the record can't be read by this code.
-        """
+        """Take in one changelog record; the last one of a key wins, so only an unreadable last one matters."""
         if key.startswith(PARKED):
             self.put_parked(key[len(PARKED) :], 0 if value is None else _decode_count(value))
             return
-        entry, version = (None, 0) if value is None else self._codec.decode(value)
+        entry, version = None, 0
+        self._unreadable.pop(key, None)
+        if value is not None:
+            try:
+                entry, version = self._codec.decode(value)
+            except UnreadableStateError as error:
+                self._unreadable[key] = error
         if self.index is not None:
             self.reindex(key, self.entries.get(key), entry)
         if entry is None:
@@ -96,7 +99,13 @@ class PartitionState(Generic[S]):
             self.outdated.discard(key)
 
     def finish_restore(self) -> None:
-        """Build the heap from the restored entries, once instead of a push for every record of the changelog."""
+        """Build the heap from the restored entries, once instead of a push for every record of the changelog.
+
+        Raises:
+            UnreadableStateError: an entry can't be read by this code.
+        """
+        for error in self._unreadable.values():
+            raise error
         self.heap = [
             DueTimer(timer.due_at, key, timer) for key, entry in self.entries.items() for timer in entry.timers
         ]

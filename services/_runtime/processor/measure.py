@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from schemas.dead_letters import Reason
 from services._runtime import metrics
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.state import PartitionState
@@ -24,6 +25,8 @@ class Meter:
         self._records = metrics.PROCESSOR_BATCH_RECORDS.labels(name)
         self._transaction_seconds = metrics.PROCESSOR_TRANSACTION_SECONDS.labels(name)
         self._keys = metrics.PROCESSOR_STATE_KEYS.labels(name, store)
+        self._bytes = metrics.PROCESSOR_STATE_BYTES.labels(name, store)
+        self._outdated = metrics.PROCESSOR_STATE_OUTDATED_KEYS.labels(name, store)
         self._timers = metrics.PROCESSOR_TIMERS_PENDING.labels(name)
         self._lateness_seconds = metrics.PROCESSOR_TIMER_LATENESS_SECONDS.labels(name)
         self._parked_keys = metrics.PROCESSOR_PARKED_KEYS.labels(name)
@@ -33,8 +36,23 @@ class Meter:
         metrics.PROCESSOR_REBALANCES.labels(self._name).inc()
         metrics.PROCESSOR_PARTITIONS.labels(self._name).set(partitions)
 
-    def restored(self, records: int, seconds: float) -> None:
+    def revoked(self, topics: Collection[str]) -> None:
+        """All partitions were taken away: what was said of them is another process's to say."""
+        metrics.PROCESSOR_PARTITIONS.labels(self._name).set(0)
+        self.lag(dict.fromkeys(topics, 0))
+        self.holds(())
+
+    def holds(self, partitions: Collection[PartitionState[Any]]) -> None:
+        """What is in memory now."""
+        self._keys.set(sum(len(state.entries) for state in partitions))
+        self._bytes.set(sum(state.encoded_bytes for state in partitions))
+        self._outdated.set(sum(len(state.outdated) for state in partitions))
+        self._timers.set(sum(state.timers_pending for state in partitions))
+        self._parked_keys.set(sum(len(state.parked) for state in partitions))
+
+    def restored(self, records: int, seconds: float, partitions: Collection[PartitionState[Any]]) -> None:
         """All assigned partitions are restored."""
+        self.holds(partitions)
         metrics.PROCESSOR_RESTORE_SECONDS.labels(self._name).observe(seconds)
         metrics.PROCESSOR_RESTORED_RECORDS.labels(self._name).inc(records)
 
@@ -53,15 +71,16 @@ class Meter:
         """A batch was committed."""
         self._records.observe(sum(batch.records_by_topic.values()))
         self._transaction_seconds.observe(transaction_seconds)
-        self._keys.set(sum(len(state.entries) for state in partitions))
-        self._timers.set(sum(len(state.heap) for state in partitions))
-        self._parked_keys.set(sum(len(state.parked) for state in partitions))
+        self.holds(partitions)
         for seconds in batch.lateness_seconds:
             self._lateness_seconds.observe(seconds)
         for topic, count in Counter(output.topic for output in batch.outputs).items():
             metrics.PROCESSOR_OUTPUTS.labels(self._name, topic).inc(count)
         for topic, count in batch.records_by_topic.items():
             metrics.PROCESSOR_RECORDS.labels(self._name, topic).inc(count)
+        parked = batch.set_aside.get(Reason.PARKED, 0)
+        if parked:
+            metrics.PROCESSOR_PARKED_RECORDS.labels(self._name).inc(parked)
         for reason, count in batch.set_aside.items():
             metrics.PROCESSOR_DEAD_LETTERS.labels(self._name, reason.value).inc(count)
             log.error("records_set_aside", processor=self._name, reason=reason.value, count=count)

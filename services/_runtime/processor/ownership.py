@@ -105,6 +105,7 @@ class Ownership(Generic[S]):
     def close(self) -> None:
         """Stop restoring; the states go to the kept ones."""
         self._restorer.close()
+        self._meter.revoked(self._topics)
         self._kept.put(self._engine.partitions.values())
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -127,6 +128,7 @@ class Ownership(Generic[S]):
         self._engine.partitions.clear()
         self._restorer.forget(self._restorer.pending)
         self._on_change()
+        self._meter.revoked(self._topics)
         self.read_to.clear()
         self.committed.clear()
         self._wanted = None
@@ -186,7 +188,7 @@ class Ownership(Generic[S]):
                 self._clients.consumer.resume([place])
         if states and not self._restorer.pending:
             seconds = self._clients.clock.monotonic_seconds() - self._restore_began_seconds
-            self._meter.restored(self._restorer.taken(), seconds)
+            self._meter.restored(self._restorer.taken(), seconds, self._engine.partitions.values())
             # What was restored stays for long: let the collector leave it alone.
             gc.freeze()
             log.info("state_restored", processor=self._name, seconds=round(seconds, 3))
