@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from schemas.parts import Actor
 from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK
 from schemas.vocabulary import ActorKind
+from services._runtime.engine.batch import PartitionBatch
 from services._runtime.engine.driver import START, TopologyDriver
-from services._runtime.engine.engine import TooManyDeadLettersError
+from services._runtime.engine.engine import Engine, TooManyDeadLettersError
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
 TICKET = "T-1"
@@ -136,6 +138,64 @@ def test_a_handler_that_raises_parks_the_key_until_its_dead_letters_are_redriven
     assert driver.parked() == {}
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "after"))
     assert driver.state(TICKET) == Counted(3, "after", "acme")
+
+
+def test_what_follows_a_redriven_record_that_fails_again_waits_for_the_next_run(
+    driver: TopologyDriver[Counted],
+) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "later"))
+    poison, later = (letter.body.encode() for letter in driver.dead_letters())
+    driver.send_bytes(TICKET_COMMANDS, TICKET, poison, redriven=True, run="first")
+    driver.crash()
+    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, run="first")
+    assert [letter.reason for letter in driver.dead_letters()] == [Reason.UNDECIDABLE, Reason.PARKED]
+    assert driver.state(TICKET) is None
+    assert driver.parked() == {TICKET: 2}
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="second")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, run="second")
+    assert driver.parked() == {}
+    assert driver.state(TICKET) == Counted(1, "later", "acme")
+
+
+def test_many_parked_records_of_a_key_stop_neither_the_others_nor_the_processor(
+    driver: TopologyDriver[Counted],
+) -> None:
+    number = 2 * driver.topology.dead_letters_in_a_row
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
+    for _ in range(number):
+        driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.send(TICKET_COMMANDS, "T-2", message("T-2"))
+    assert driver.parked() == {TICKET: number + 1}
+    assert driver.state("T-2") is not None
+
+
+def test_where_keys_are_not_parked_a_discarded_dead_letter_makes_no_new_one() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parks=False))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    assert [letter.reason for letter in driver.dead_letters()] == [Reason.UNDECIDABLE]
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    assert driver.dead_letters() == []
+    assert driver.parked() == {}
+    assert driver.state(TICKET) == Counted(1, "still broken", "acme")
+
+
+def test_a_timer_that_its_own_batch_had_replaced_still_fires_when_the_batch_is_aborted() -> None:
+    engine = Engine(Counting().topology())
+    twin = TopologyDriver(Counting().topology())
+    twin.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    state = engine.partitions[0] = twin.partition
+    due_at = state.next_due_at()
+    assert due_at is not None
+    batch = engine.begin(due_at)
+    replaced = engine.begin(due_at)
+    replaced.partitions[0] = PartitionBatch(state, due_at)
+    replaced.partitions[0].put(TICKET, None)
+    engine.fire(replaced, 0, due_at, 10)
+    engine.abort(replaced)
+    engine.fire(batch, 0, due_at, 10)
+    assert [output.topic for output in batch.outputs] == [TICKET_FEEDBACK.name]
 
 
 def test_an_output_too_large_is_set_aside_and_changes_nothing(driver: TopologyDriver[Counted]) -> None:

@@ -23,7 +23,19 @@ class PartitionBatch(Generic[S]):
     them back.
     """
 
-    __slots__ = ("deferred", "fired", "index", "key", "now", "overlay", "parked", "place", "replaced", "state")
+    __slots__ = (
+        "deferred",
+        "failed_runs",
+        "fired",
+        "index",
+        "key",
+        "now",
+        "overlay",
+        "parked",
+        "place",
+        "replaced",
+        "state",
+    )
 
     def __init__(self, state: PartitionState[S], now: datetime) -> None:
         self.state = state
@@ -32,6 +44,7 @@ class PartitionBatch(Generic[S]):
         self.key = ""
         self.overlay: dict[str, Entry[S] | None] = {}
         self.parked: dict[str, int] = {}
+        self.failed_runs: dict[str, str] = {}
         self.fired: list[DueTimer] = []
         self.deferred: list[DueTimer] = []
         self.replaced: list[DueTimer] = []
@@ -68,15 +81,36 @@ class PartitionBatch(Generic[S]):
         """Whether any key of the partition may be parked; most partitions have none."""
         return bool(self.parked or self.state.parked)
 
+    def holds_back(self, key: str, record: Record) -> bool:
+        """Whether a record waits behind dead letters of its key.
+
+        One that was redriven passes, unless one before it failed again in the same run of the command: what follows
+        would be decided on a state that never was.
+        """
+        if not self.parked_count(key):
+            return False
+        return not record.redriven or (record.run != "" and record.run == self.failed_run(key))
+
     def park(self, key: str) -> None:
         """One dead letter of `key` more waits for redrive."""
         self.parked[key] = self.parked_count(key) + 1
+
+    def failed_again(self, key: str, run: str) -> None:
+        """A redriven record of `key` is a dead letter again, in place of the one that was sent."""
+        if self.parked_count(key):
+            self.failed_runs[key] = run
+            self.parked[key] = self.parked_count(key)
 
     def release(self, key: str) -> None:
         """One dead letter of `key` less waits for redrive, if any does."""
         count = self.parked_count(key)
         if count:
             self.parked[key] = count - 1
+
+    def failed_run(self, key: str) -> str:
+        """The run in which a redriven record of `key` failed last, or nothing."""
+        run = self.failed_runs.get(key)
+        return run if run is not None else self.state.failed_runs.get(key, "")
 
     def parked_count(self, key: str) -> int:
         """Return how many dead letters of `key` wait for redrive, this batch's counted."""
@@ -92,7 +126,7 @@ class PartitionBatch(Generic[S]):
             if outdated:
                 outdated.discard(key)
         for key, count in self.parked.items():
-            state.put_parked(key, count)
+            state.put_parked(key, count, self.failed_run(key))
         # A handler may set the very timer again that was taken off; `put` took it for one that is in the heap.
         for due in (*self.fired, *self.replaced):
             if state.is_current(due, state.entries.get(due.key)):

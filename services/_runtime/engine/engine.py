@@ -75,7 +75,7 @@ class Engine(Generic[S]):
             if part is None:
                 part = self._part(batch, record.partition)
             key = _text(record.key)
-            if part.any_parked and not record.redriven and part.parked_count(key):
+            if part.any_parked and part.holds_back(key, record):
                 self._set_aside(batch, part, record, key, Reason.PARKED, None)
                 continue
             try:
@@ -139,7 +139,7 @@ class Engine(Generic[S]):
                     written += 1
                     written_bytes += len(key) + len(value)
             for key, count in part.parked.items():
-                yield Output(topic, (PARKED + key).encode(), encode_parked(count), partition)
+                yield Output(topic, (PARKED + key).encode(), encode_parked(count, part.failed_run(key)), partition)
             if written:
                 part.state.sized(written, written_bytes)
 
@@ -268,6 +268,8 @@ class Engine(Generic[S]):
         batch.set_aside[reason] = batch.set_aside.get(reason, 0) + 1
         if self.topology.parks and key and not record.redriven:
             part.park(key)
+        elif record.redriven and reason is not Reason.PARKED:
+            part.failed_again(key, record.run)
         if reason is Reason.PARKED:
             return
         batch.dead_letters_in_a_row += 1

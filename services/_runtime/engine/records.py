@@ -6,7 +6,7 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One input record. `redriven` marks a dead letter that an operator sent again."""
+    """One input record. `redriven` marks a dead letter that an operator sent again, `run` the command that sent it."""
 
     topic: str
     partition: int
@@ -14,6 +14,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     redriven: bool = False
+    run: str = ""
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):

@@ -1,7 +1,8 @@
 """The state of one partition: entries by key, a heap of timers, parked keys, and where the inputs stand.
 
 Everything in here can be rebuilt from the partition of the changelog topic: an entry a key (see `codec`), or a
-tombstone; a parked key is `PARKED + key -> msgpack count`.
+tombstone; a parked key is `PARKED + key -> msgpack count`, or
+`[count, run]` where a redrive failed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ STALE_TIMERS_MIN: Final = 1_024
 """So many stale timers are never worth a rebuild of the heap."""
 MEAN_OF_ENTRIES: Final = 1_000
 _encode = msgspec.msgpack.Encoder().encode
-_decode_count = msgspec.msgpack.Decoder(int).decode
+_decode_parked = msgspec.msgpack.Decoder(int | tuple[int, str]).decode
 
 
 class DueTimer(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -61,6 +62,7 @@ class PartitionState(Generic[S]):
         self.partition = partition
         self.entries: dict[str, Entry[S]] = {}
         self.parked: dict[str, int] = {}
+        self.failed_runs: dict[str, str] = {}
         self.heap: list[DueTimer] = []
         self.timers_pending = 0
         self.outdated: set[str] = set()
@@ -77,7 +79,9 @@ class PartitionState(Generic[S]):
     def restore(self, key: str, value: bytes | None) -> None:
         """Take in one changelog record; the last one of a key wins, so only an unreadable last one matters."""
         if key.startswith(PARKED):
-            self.put_parked(key[len(PARKED) :], 0 if value is None else _decode_count(value))
+            parked = 0 if value is None else _decode_parked(value)
+            count, run = parked if isinstance(parked, tuple) else (parked, "")
+            self.put_parked(key[len(PARKED) :], count, run)
             return
         entry, version = None, 0
         self._unreadable.pop(key, None)
@@ -131,10 +135,13 @@ class PartitionState(Generic[S]):
             if timer not in known:
                 heapq.heappush(self.heap, DueTimer(timer.due_at, key, timer))
 
-    def put_parked(self, key: str, count: int) -> None:
-        """Say how many dead letters of `key` wait for redrive; 0 frees the key."""
+    def put_parked(self, key: str, count: int, failed_run: str = "") -> None:
+        """Say how many dead letters of `key` wait for redrive, and in which run one failed again; 0 frees the key."""
+        self.failed_runs.pop(key, None)
         if count > 0:
             self.parked[key] = count
+            if failed_run:
+                self.failed_runs[key] = failed_run
         else:
             self.parked.pop(key, None)
             entry = self.entries.get(key)
@@ -193,6 +200,8 @@ class PartitionState(Generic[S]):
         heapq.heapify(self.heap)
 
 
-def encode_parked(count: int) -> bytes | None:
+def encode_parked(count: int, failed_run: str = "") -> bytes | None:
     """Return the changelog value of a parked key; None (a tombstone) once nothing waits."""
-    return _encode(count) if count > 0 else None
+    if count <= 0:
+        return None
+    return _encode((count, failed_run) if failed_run else count)

@@ -17,7 +17,7 @@ SOCKET_TIMEOUT_MS: Final = 10_000
 RECONNECT_BACKOFF_MAX_MS: Final = 1_000
 REQUEST_SECONDS: Final = 10.0
 REDRIVE_HEADER: Final = "aftercare-redrive"
-"""Marks a dead letter's record that an operator sends again: it passes the parked key."""
+"""Marks a dead letter's record that an operator sends again: it passes the parked key. The value names the run."""
 CLIENT_LOG: Final = logging.getLogger("librdkafka")
 """Where the clients' own lines go, instead of the standard error stream."""
 

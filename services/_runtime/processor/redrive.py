@@ -3,7 +3,7 @@
 A dead letter is open until it is redriven or discarded. Redrive reads its record whole from the source topic and sends
 it there again, oldest first, with a header that lets it pass the parked key; when none of a key's dead letters is open
 any more, the key is free. Discarding sends an empty record instead, and so does the redrive of a timer that raised: it
-fires again once its key is free. What fails again is a new dead letter.
+fires again once its key is free. What fails again is a new dead letter, and so is what followed it in the same run.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ def resolve(
         TimeoutError: not all was acknowledged; run it again: handlers take a record twice without harm.
     """
     records = [_record(settings, letter, resolution) for letter in chosen]
+    run = clock.now().isoformat().encode()
     producer = Producer(redrive_config(settings, CLIENT_ID), logger=CLIENT_LOG)
     for letter, value in zip(chosen, records, strict=True):
         data = letter.data
@@ -110,7 +111,7 @@ def resolve(
             key=data.key.encode(),
             value=value,
             partition=data.source_partition,
-            headers=[(REDRIVE_HEADER, b"1")],
+            headers=[(REDRIVE_HEADER, run)],
         )
     _flush(producer)
     for letter in chosen:

@@ -176,8 +176,8 @@ class Session(Generic[S]):
                 # Fetched before the partition was positioned: it was committed by whoever owned it then.
                 continue
             read_to[place] = offset + 1
-            redriven = (value is None or partition in parked) and _is_redriven(message)
-            records.append(Record(topic, partition, offset, message.key(), value, redriven))
+            run = _redrive_run(message) if value is None or partition in parked else None
+            records.append(Record(topic, partition, offset, message.key(), value, run is not None, run or ""))
         return records
 
     def _note_error(self, message: Any, error: KafkaError) -> None:
@@ -327,5 +327,9 @@ class Session(Generic[S]):
         self._meter.lag(lag)
 
 
-def _is_redriven(message: Any) -> bool:
-    return any(name == REDRIVE_HEADER for name, _ in message.headers() or ())
+def _redrive_run(message: Any) -> str | None:
+    """The run of the command that sent this dead letter's record again, None for any other record."""
+    for name, value in message.headers() or ():
+        if name == REDRIVE_HEADER:
+            return bytes(value or b"").decode(errors="replace")
+    return None
