@@ -1,94 +1,69 @@
-"""`python -m benchmarks [--quick]`: every measurement in one run, as tables and as `build/bench/report.json`."""
+"""`python -m benchmarks [--quick] [--only SECTION]`: measure, show tables, write `build/bench/report.json`."""
 
 import argparse
-import os
 import sys
+import time
+import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, throughput
+from benchmarks.report import REPORT, Report
+from benchmarks.section import Bench, Section
+from benchmarks.sections import stack, throughput
 from deploy.local import jars
 from deploy.local.errors import StackError
-from deploy.local.folders import BUILD, STACKS
-from deploy.local.kafka import Kafka
-from deploy.local.register import claim, write_json
+from deploy.local.folders import BUILD
 
-REPORT: Final = BUILD / "bench" / "report.json"
-SECTIONS: Final = ("throughput", "latency")
+SECTIONS: Final[tuple[Section, ...]] = (throughput.SECTION, stack.SECTION)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is asked for; return the exit code."""
+    """Measure what is asked for; return the exit code: 0 when every section was measured."""
+    names = [section.name for section in SECTIONS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form, to see that it runs")
-    parser.add_argument("--only", choices=SECTIONS, help="one section")
+    parser.add_argument("--only", choices=names, action="append", help="these sections only")
     parsed = parser.parse_args(arguments)
+    chosen = [section for section in SECTIONS if parsed.only is None or section.name in parsed.only]
     console = Console()
-    numbers: dict[str, Any] = {"quick": parsed.quick, "cpus": os.cpu_count()}
-    measures = {"throughput": _throughput, "latency": _latency}
     try:
-        for section in [parsed.only] if parsed.only else SECTIONS:
-            command = f"python -m benchmarks --only {section}{' --quick' if parsed.quick else ''}"
-            console.print(f"[bold]{section}[/]  {command}")
-            numbers[section] = {"command": command, "runs": measures[section](console, quick=parsed.quick)}
+        jars.ensure()
     except StackError as error:
         console.print(f"error: {error}", soft_wrap=True, markup=False)
         return 1
-    write_json(REPORT, numbers)
-    console.print(f"written to {_shown(REPORT)}")
-    return 0
+    bench = Bench(console, quick=parsed.quick)
+    report = Report(chosen, quick=bench.quick)
+    for section in chosen:
+        _measure(section, report, bench)
+    _show_goals(report, console)
+    console.print(f"written to {REPORT.relative_to(BUILD.parent)}")
+    return 1 if report.failed else 0
 
 
-def _throughput(console: Console, *, quick: bool) -> list[dict[str, Any]]:
-    """Our processor beside a bare loop, on a broker of their own."""
-    events, rounds = (50_000, 1) if quick else (400_000, 3)
-    jars.ensure()
-    folder = STACKS / "bench-throughput"
-    kafka = Kafka(folder / "kafka", started=claim(folder, detached=False).add)
+def _measure(section: Section, report: Report, bench: Bench) -> None:
+    form = " --quick" if bench.quick else ""
+    bench.console.rule(f"{section.name}   python -m benchmarks --only {section.name}{form}")
+    began = time.monotonic()
     try:
-        kafka.start()
-        kafka.wait_ready()
-        speeds = throughput.measure(kafka.bootstrap, events, rounds)
-    finally:
-        kafka.stop()
-    table = Table("engine", "events", "events/s", "µs of CPU an event")
-    for speed in speeds:
-        table.add_row(
-            speed.engine, str(speed.events), f"{speed.events_per_second:,.0f}", f"{speed.cpu_microseconds:.1f}"
-        )
-    console.print(table)
-    return [asdict(speed) for speed in speeds]
+        report.add(section, section.run(bench), time.monotonic() - began)
+    except Exception as error:  # noqa: BLE001 - whatever a section raises, the others are measured
+        report.fail(section, error)
+        bench.console.print(traceback.format_exc(), soft_wrap=True, markup=False)
+    report.write()
 
 
-def _latency(console: Console, *, quick: bool) -> list[dict[str, Any]]:
-    """The whole stack on this machine, requests over HTTP."""
-    per_second, seconds = (30.0, 5.0) if quick else (100.0, 20.0)
-    run = latency.measure(per_second, seconds)
-    table = Table("span", "p50 ms", "p99 ms", "max ms")
-    spans = {
-        "request → 202": run.to_accepted_ms,
-        "202 → assigned (written)": run.accepted_to_assigned_ms,
-        "202 → assigned (seen, read_committed)": run.accepted_to_seen_ms,
-    }
-    for name, span in spans.items():
-        table.add_row(name, *(f"{span[each]:,.0f}" for each in ("p50", "p99", "max")))
-    console.print(table)
-    console.print(
-        f"{run.requests} requests at {run.accepted_per_second:g}/s (asked: {run.asked_per_second:g}/s), "
-        f"{run.failed} failed, {run.unassigned} unassigned, {run.unaccounted} unaccounted"
-    )
-    spent = ", ".join(f"{name} {milliseconds:g}" for name, milliseconds in run.cpu_ms_a_ticket.items())
-    console.print(f"ms of CPU a ticket: {spent}")
-    return [asdict(run)]
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(BUILD.parent))
+def _show_goals(report: Report, console: Console) -> None:
+    table = Table("goal", "wanted", "measured", "", title="goals")
+    for goal in report.goals():
+        measured = f"{goal['measured']:,.3g}" if goal["measured"] is not None else "not measured"
+        table.add_row(goal["what"], goal["wanted"], measured, {True: "met", False: "missed", None: ""}[goal["met"]])
+    if table.row_count:
+        console.print(table)
+    for name, error in report.failed.items():
+        console.print(f"failed: {name}: {error}", soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from typing import Any, Final
 import aiohttp
 import yaml
 
-from deploy.local import jars
 from deploy.local.demo.api import Api, CallFailedError, client, now_ms
 from deploy.local.demo.audit import audit
 from deploy.local.demo.claims import Accepted
@@ -60,7 +59,6 @@ class Latency:
 
 def measure(per_second: float, seconds: float) -> Latency:
     """Start a stack, warm it up at half the pace, and measure."""
-    jars.ensure()
     folder = BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"AFTERCARE_ACCEPT_WITHIN_SECONDS": "0", "AFTERCARE_LOG_LEVEL": "warning"}
