@@ -87,7 +87,7 @@ def _status() -> int:
 
 def _jars(arguments: argparse.Namespace) -> int:
     if arguments.write_digests:
-        jars.pin()
+        jars.STACK.pin()
     print(jars.ensure())
     if kafka.make_class_archive(BUILD / "class-archive"):
         print("made the class archive that lets Kafka start faster")

@@ -35,7 +35,7 @@ def _local_settings() -> dict[str, str]:
 
 
 def _pom_version(artifact: str) -> str:
-    return str(re.findall(rf"<{artifact}\.version>(.+?)<", jars.POM.read_text())[0])
+    return str(re.findall(rf"<{artifact}\.version>(.+?)<", jars.STACK.pom.read_text())[0])
 
 
 def test_the_product_in_compose_is_the_five_services_and_two_commands_before_them() -> None:
