@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMPS := .cache/stamps
 # In the venv itself, so that removing one removes the other.
 LOCKED := $(VENV)/.locked
+# The engines that are measured beside ours want other versions of what we use.
+PEERS := .cache/bench-venv
 NEED := deploy/local/need.sh
 SEEDS ?= 200
 SEED ?=
@@ -19,7 +21,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 TYPED = $(wildcard conftest.py schemas services deploy tests benchmarks)
 
 .PHONY: help setup demo test up down status check check-lint check-types check-imports check-contracts \
-	bench chaos simulate lock jars-lock format clean
+	bench plots chaos simulate lock jars-lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +58,11 @@ check-imports: $(LOCKED)
 check-contracts: $(LOCKED)
 	@$(BIN)/python -m schemas check
 
-bench: setup ## measure, ours and peers' side by side
+bench: setup $(STAMPS)/bench ## measure, ours and peers' side by side (ARGS=--quick: two minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+plots: $(STAMPS)/bench ## draw docs/benchmarks from the report of the last `make bench`
+	@$(PEERS)/bin/python -m benchmarks.plots
 
 chaos: setup ## break Kafka, Redis, network and services under load, in long form: make chaos SEED=4f2a
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -73,13 +78,15 @@ lock: $(LOCKED) ## write the locks anew from pyproject.toml (LOCK_ARGS=--upgrade
 	@$(COMPILE) pyproject.toml --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	@$(COMPILE) --group pyproject.toml:java --output-file requirements-java.lock
+	@$(COMPILE) --group pyproject.toml:bench --output-file requirements-bench.lock
 
 # Universal and without the name of any index: plain pip installs it anywhere with --require-hashes.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(LOCK_ARGS)
 
-jars-lock: $(LOCKED) ## write deploy/local/jars.sha256 anew after a change of its pom.xml
+jars-lock: $(LOCKED) ## write the jars.sha256 anew after a change of the pom.xml beside it
 	@$(BIN)/python -m deploy.local jars --write-digests
+	@$(BIN)/python -m benchmarks.engines.kafka_streams --write-digests
 
 clean: down ## remove what runs have made; the .venv and .cache stay
 	@rm -rf build dist .ruff_cache .import_linter_cache .hypothesis
@@ -109,3 +116,11 @@ $(STAMPS)/jars: $(STAMPS)/java deploy/local/pom.xml deploy/local/jars.sha256
 $(STAMPS)/redis:
 	@$(NEED) redis-server redis-server --version
 	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/bench: $(STAMPS)/jars requirements-bench.lock $(wildcard benchmarks/kafka_streams/*.* benchmarks/kafka_streams/src/*)
+	@$(NEED) default-jdk-headless command -v javac
+	@if [ ! -x $(PEERS)/bin/python ]; then echo "making $(PEERS)"; $(PYTHON) -m venv $(PEERS); fi
+	@echo "installing the engines to compare with"
+	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-bench.lock
+	@$(BIN)/python -m benchmarks.engines.kafka_streams
+	@touch $@

@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick] [--only SECTION]`: measure, show tables, write `build/bench/report.json`."""
 
 import argparse
+import faulthandler
 import sys
 import time
 import traceback
@@ -12,16 +13,24 @@ from rich.table import Table
 
 from benchmarks.report import REPORT, Report
 from benchmarks.section import Bench, Section
-from benchmarks.sections import stack, throughput
+from benchmarks.sections import hop, memory, scaling, stack, throughput, timers
 from deploy.local import jars
 from deploy.local.errors import StackError
 from deploy.local.folders import BUILD
 
-SECTIONS: Final[tuple[Section, ...]] = (throughput.SECTION, stack.SECTION)
+SECTIONS: Final[tuple[Section, ...]] = (
+    throughput.SECTION,
+    hop.SECTION,
+    timers.SECTION,
+    memory.SECTION,
+    scaling.SECTION,
+    stack.SECTION,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for; return the exit code: 0 when every section was measured."""
+    faulthandler.enable()
     names = [section.name for section in SECTIONS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short form, to see that it runs")

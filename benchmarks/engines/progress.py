@@ -1,0 +1,127 @@
+"""How far an engine is, seen from outside: what its group has committed, and the CPU time of its process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+
+from benchmarks.topics import admin
+
+NEARLY_ALL: Final = 0.95
+_REQUEST_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look: seconds on a monotonic clock, events committed so far, and seconds of CPU spent so far.
+
+    `machine_seconds` is what all processes of the machine together have spent, the broker among them.
+    """
+
+    at_seconds: float
+    committed: int
+    cpu_seconds: float
+    machine_seconds: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What lies between two looks."""
+
+    events: int
+    seconds: float
+    cpu_seconds: float
+    machine_seconds: float
+
+    @property
+    def events_per_second(self) -> float:
+        """Events a second of wall time."""
+        return self.events / self.seconds
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """Microseconds of CPU an event."""
+        return self.cpu_seconds / self.events * 1e6
+
+    @property
+    def machine_cores(self) -> float:
+        """How many cores of the machine were busy, the broker's share among them."""
+        return self.machine_seconds / self.seconds
+
+
+class Watch:
+    """Asks the broker what a group has committed of a topic. A look is one request, next to nothing."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, partitions: int) -> None:
+        self._admin = admin(bootstrap)
+        places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._request = [ConsumerGroupTopicPartitions(group, places)]
+
+    def committed(self) -> int:
+        """Return how many events the group has committed; 0 while it does not exist."""
+        (future,) = self._admin.list_consumer_group_offsets(self._request, request_timeout=_REQUEST_SECONDS).values()
+        try:
+            answer = future.result(timeout=_REQUEST_SECONDS)
+        except (KafkaException, TimeoutError):
+            return 0
+        return sum(max(0, place.offset) for place in answer.topic_partitions)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far, user and system, all threads."""
+    # The command's name stands in parentheses and may hold anything: user and system time follow as 12th and 13th.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_seconds() -> float:
+    """Return the seconds that all cores together have been busy so far: neither idle nor waiting for a disk."""
+    fields = [int(each) for each in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def between(first: Sample, last: Sample) -> Stretch:
+    """Return what lies between two looks.
+
+    Raises:
+        ValueError: nothing was committed between them.
+    """
+    if last.committed <= first.committed:
+        raise ValueError("nothing was committed in the measured time")
+    return Stretch(
+        events=last.committed - first.committed,
+        seconds=last.at_seconds - first.at_seconds,
+        cpu_seconds=last.cpu_seconds - first.cpu_seconds,
+        machine_seconds=last.machine_seconds - first.machine_seconds,
+    )
+
+
+def whole(samples: Sequence[Sample]) -> Stretch:
+    """Return the run from the first commit seen to the last: neither start-up nor the first batch.
+
+    Raises:
+        ValueError: there was one commit only.
+    """
+    return between(next(sample for sample in samples if sample.committed), samples[-1])
+
+
+def second_half(samples: Sequence[Sample]) -> Stretch:
+    """Return the run from the first look at which half of the events were committed: what is warm by then.
+
+    It ends with the look that sees `NEARLY_ALL`: an engine that commits by the clock lets its last few events wait.
+    Where all of it lies within one commit, the whole run is returned.
+    """
+    events = samples[-1].committed
+    first = next(sample for sample in samples if sample.committed >= events / 2)
+    last = next(sample for sample in samples if sample.committed >= events * NEARLY_ALL)
+    return between(first, last) if last.committed > first.committed else whole(samples)
