@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks import topics
 from deploy.local.folders import STACKS
 from deploy.local.kafka import Kafka
 from deploy.local.register import claim
@@ -58,6 +59,7 @@ class Bench:
             yield kafka.bootstrap
         finally:
             kafka.stop()
+            topics.forget(kafka.bootstrap)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import logging
 from typing import Final
 
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -12,14 +12,29 @@ from benchmarks.work import PARTITIONS
 REQUEST_SECONDS: Final = 30.0
 
 
-@functools.cache
+# What the client says about a broker that is being stopped tells nobody anything.
+_silent = logging.getLogger("benchmarks.topics.client")
+_silent.addHandler(logging.NullHandler())
+_silent.propagate = False
+
+
+_admins: dict[str, AdminClient] = {}
+
+
 def admin(bootstrap: str) -> AdminClient:
-    """Return the admin client for a broker, kept for as long as this process lives.
+    """Return the admin client for a broker, kept until the broker is stopped and forgotten.
 
     A client that is dropped as soon as its last future is done was seen to end the process with a segmentation fault
     now and then: the callback that completes the future still runs on a thread of the client's.
     """
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    if bootstrap not in _admins:
+        _admins[bootstrap] = AdminClient({"bootstrap.servers": bootstrap}, logger=_silent)
+    return _admins[bootstrap]
+
+
+def forget(bootstrap: str) -> None:
+    """Drop the client of a broker that was stopped, so that it does not try to reach it again and again."""
+    _admins.pop(bootstrap, None)
 
 
 def make_topics(bootstrap: str, *names: str, partitions: int = PARTITIONS) -> None:
