@@ -23,7 +23,7 @@ from deploy.local.folders import BUILD, REPOSITORY
 REPORT: Final = BUILD / "bench" / "report.json"
 PICTURES: Final = REPOSITORY / "docs" / "benchmarks"
 PAGE: Final = REPOSITORY / "docs" / "benchmarks.md"
-OURS, PEER, LIMIT, GOAL = "#1b6ca8", "#9aa5b1", "#d9dee3", "#c0392b"
+OURS, PEER, LIMIT, GOAL = "#1b6ca8", "#7d8894", "#c5ccd3", "#c0392b"
 STYLE: Final = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -38,21 +38,23 @@ Report = Mapping[str, Any]
 
 
 def throughput(report: Report) -> Any:
-    """Draw events a second and CPU an event, an engine a bar, both on logarithmic axes."""
+    """Draw events a second and CPU an event, an engine a line, as points on logarithmic axes."""
     engines = report["throughput"]
     names = sorted(engines, key=lambda name: engines[name]["events_per_second"])
     colours = [{"aftercare": OURS, "bare_loop": LIMIT}.get(name, PEER) for name in names]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3), sharey=True)
     for axes, key, title in (
-        (left, "events_per_second", "events a second (more is better)"),
-        (right, "cpu_microseconds", "µs of CPU an event (less is better)"),
+        (left, "events_per_second", "events a second (right is better)"),
+        (right, "cpu_microseconds", "µs of CPU an event (left is better)"),
     ):
         values = [engines[name][key] for name in names]
-        bars = axes.barh([tables.LABELS.get(name, name) for name in names], values, color=colours)
-        axes.bar_label(bars, labels=[tables.short(value) for value in values], padding=3)
+        lines = [tables.LABELS.get(name, name) for name in names]
+        axes.scatter(values, lines, color=colours, s=70)
+        for line, value in zip(lines, values, strict=True):
+            axes.annotate(tables.short(value), (value, line), xytext=(8, -4), textcoords="offset points")
         axes.set_xscale("log")
-        axes.set_xlim(right=max(values) * 4)
-        axes.grid(visible=False, axis="y")
+        axes.set_xlim(min(values) / 2, max(values) * 5)
+        axes.margins(y=0.12)
         axes.set_title(title, loc="left", fontsize=10)
     return figure
 
@@ -77,7 +79,7 @@ def hop(report: Report) -> Any:
         points = [(float(rate), paces[rate][column]) for rate in paces for column in ("p50", "p99", "p999")]
         label = f"Kafka Streams, {form.replace('_', ' ')}: p50, p99, p99.9"
         axes.plot(*zip(*points, strict=True), marker, color="#5b6770", fillstyle="none", label=label)
-    axes.plot(1_000, 60, "_", color=GOAL, markersize=22, markeredgewidth=2, label="goal: p99 at 1,000/s")
+    axes.plot(1_000, 60, "_", color=GOAL, markersize=22, markeredgewidth=2, label="goal: p99 of 60 ms at 1,000/s")
     axes.set(xscale="log", yscale="log", xlabel="events a second", ylabel="ms from sending to read_committed")
     axes.set_xticks([float(rate) for rate in rates], [f"{float(rate):,.0f}" for rate in rates])
     ticks = [10, 20, 50, 100, 200, 500]
@@ -99,6 +101,7 @@ def timers(report: Report) -> Any:
     for axes, (title, lateness) in zip(panels, forms.items(), strict=True):
         bars = axes.bar(list(columns.values()), [lateness[column] for column in columns], color=OURS, width=0.6)
         axes.bar_label(bars, fmt="{:,.0f}")
+        axes.margins(y=0.12)
         axes.set_title(f"timers due: {title}", loc="left", fontsize=10)
         axes.set_ylabel("ms late, as read")
         axes.grid(visible=False, axis="x")
@@ -112,14 +115,16 @@ def scaling(report: Report) -> Any:
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
     bars = left.bar(counts, [found[count]["events_per_second"] for count in counts], color=OURS, width=0.6)
     left.bar_label(bars, fmt="{:,.0f}")
+    left.margins(y=0.12)
+    left.yaxis.set_major_formatter("{x:,.0f}")
     left.set(xlabel="processes", ylabel="events a second")
     cores = [found[count]["cores"] for count in counts]
     others = [found[count]["machine_cores"] - found[count]["cores"] for count in counts]
     right.bar(counts, cores, color=OURS, width=0.6, label="our processes")
     right.bar(counts, others, bottom=cores, color=PEER, width=0.6, label="broker and the rest")
     right.axhline(report["machine"]["cpus"], color=GOAL, linestyle="--", label="cores of the machine")
-    right.set(xlabel="processes", ylabel="busy cores")
-    right.legend(fontsize=8, frameon=False, loc="lower right")
+    right.set(xlabel="processes", ylabel="busy cores", ylim=(0, report["machine"]["cpus"] * 1.6))
+    right.legend(fontsize=8, frameon=False, loc="upper left")
     for axes in (left, right):
         axes.grid(visible=False, axis="x")
     return figure
@@ -143,7 +148,7 @@ def draw(report: Report, folder: Path) -> list[str]:
             if entry not in report:
                 continue
             figure = drawing(report)
-            # Without the version in it, the same figures give the same file.
+            # Without the version of matplotlib in it, the same figures give the same file.
             figure.savefig(folder / name, metadata={"Software": None})
             plt.close(figure)
             drawn.append(name)

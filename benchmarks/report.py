@@ -43,12 +43,12 @@ class Report:
 
     @property
     def failed(self) -> Mapping[str, str]:
-        """The sections that raised, each with what."""
+        """The sections, or `section/part`, that raised, each with what."""
         return self._failed
 
     def begin(self, section: Section) -> None:
         """Forget what an earlier run of this section found."""
-        self._failed.pop(section.name, None)
+        self._failed = {what: error for what, error in self._failed.items() if what.partition("/")[0] != section.name}
         for key in self._sections.pop(section.name, {}).get("keys", ()):
             self._entries.pop(key, None)
 
@@ -64,9 +64,9 @@ class Report:
         about = {"seconds": round(seconds, 1), "load_before": round(load, 2), "keys": sorted(entries)}
         self._sections[section.name] = about
 
-    def fail(self, section: Section, error: Exception) -> None:
-        """Take in that a section could not be measured."""
-        self._failed[section.name] = f"{type(error).__name__}: {error}"
+    def fail(self, section: Section, error: Exception, part: str = "") -> None:
+        """Take in that a section, or a part of it, could not be measured."""
+        self._failed[f"{section.name}/{part}" if part else section.name] = f"{type(error).__name__}: {error}"
 
     def goals(self) -> list[Judged]:
         """Return every goal beside what was measured."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -43,6 +43,12 @@ class Bench:
 
     console: Console
     quick: bool
+    failures: list[tuple[str, Exception]] = field(default_factory=list)
+
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Report a part of the section that could not be measured, while the rest of it goes on."""
+        self.failures.append((what, error))
+        self.console.print(f"{what}: {error}", soft_wrap=True, markup=False)
 
     @contextmanager
     def broker(self, name: str) -> Iterator[str]:

@@ -5,7 +5,9 @@ The evidence behind what the page says of limits. It slows both down, so its spe
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,13 +17,16 @@ from typing import Any, Final
 from rich.table import Table
 
 from benchmarks.engines.catalog import AFTERCARE, BARE_LOOP, PEERS_PYTHON, Engine
-from benchmarks.engines.order import Order
-from benchmarks.engines.running import RUNS, run
+from benchmarks.engines.progress import Watch, cpu_seconds
+from benchmarks.engines.running import RUNS, order_for, require_alive, started, watched
 from benchmarks.section import Bench, Section
 from benchmarks.topics import make_topics
-from benchmarks.work import commands, fill
+from benchmarks.work import PARTITIONS, commands, fill
 from deploy.local.errors import StackError
+from deploy.local.waiting import until
 
+COMMANDS: Final = "profile-commands"
+END_SECONDS: Final = 30.0
 EVENTS: Final = (600_000, 60_000)
 SAMPLES_PER_SECOND: Final = 200
 TOP: Final = (25, 12)
@@ -32,8 +37,8 @@ def _run(bench: Bench) -> dict[str, Any]:
     events = EVENTS[int(bench.quick)]
     found = {}
     with bench.broker("profile") as bootstrap:
-        make_topics(bootstrap, "profile-commands")
-        fill(bootstrap, "profile-commands", commands(events))
+        make_topics(bootstrap, COMMANDS)
+        fill(bootstrap, COMMANDS, commands(events))
         for engine, top in zip((AFTERCARE, BARE_LOOP), TOP, strict=True):
             stacks = _sampled(engine, bootstrap, events)
             functions = shares(stacks)[:top]
@@ -53,12 +58,30 @@ def _sampled(engine: Engine, bootstrap: str, events: int) -> list[tuple[list[str
         raise StackError("py-spy is missing: make bench installs it")
     written = RUNS / f"profile-{engine.name}.txt"
     options = ["--rate", str(SAMPLES_PER_SECOND), "--format", "raw", "--nonblocking", "--output", str(written)]
-
-    def command(order: Order) -> list[str]:
-        return [str(spy), "record", *options, "--", *engine.command(order)]
-
-    run(replace(engine, name=f"profiled_{engine.name}", command=command), bootstrap, "profile-commands", events)
+    order = order_for(replace(engine, name=f"profiled-{engine.name}"), bootstrap, COMMANDS)
+    with started(order.group, [str(spy), "record", *options, "--", *engine.command(order)]) as running:
+        try:
+            watch = Watch(bootstrap, order.group, COMMANDS, PARTITIONS)
+            watched(watch, lambda: cpu_seconds(running.pid), events, lambda: require_alive(running))
+        finally:
+            # py-spy writes what it has seen once the process that it started has ended.
+            for child in _children(running.pid):
+                os.kill(child, signal.SIGTERM)
+            until(lambda: not running.is_alive(), END_SECONDS, "py-spy to write its samples")
     return stacks_of(written)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def stacks_of(path: Path) -> list[tuple[list[str], int]]:

@@ -23,13 +23,12 @@ Speeds = Mapping[str, Sequence[Speed]]
 def _run(bench: Bench) -> dict[str, Any]:
     rounds = 1 if bench.quick else ROUNDS
     speeds: dict[str, list[Speed]] = {engine.name: [] for engine in ENGINES}
-    failed: dict[str, str] = {}
     with bench.broker("throughput") as bootstrap:
         inputs = _fill_inputs(bench, bootstrap)
         for number in range(rounds):
             for engine in turned(ENGINES, number):
-                _run_one(bench, engine, bootstrap, inputs, speeds, failed)
-    return summed_up(speeds) | {"throughput_failed": failed}
+                _run_one(bench, engine, bootstrap, inputs, speeds)
+    return summed_up(speeds)
 
 
 def turned(engines: Sequence[Engine], number: int) -> list[Engine]:
@@ -59,15 +58,13 @@ def _run_one(
     bootstrap: str,
     inputs: Mapping[int, str],
     speeds: dict[str, list[Speed]],
-    failed: dict[str, str],
 ) -> None:
     """Run one engine; what goes wrong with it is noted, and the others go on."""
     events = _events(bench, engine)
     try:
         speed = run(engine, bootstrap, inputs[events], events)
     except Exception as error:  # noqa: BLE001 - whatever happens to a peer, the others are measured
-        failed[engine.name] = f"{type(error).__name__}: {error}"
-        bench.console.print(f"{engine.label}: {error}", soft_wrap=True, markup=False)
+        bench.note_failure(engine.name, error)
         return
     speeds[engine.name].append(speed)
     bench.console.print(

@@ -109,6 +109,8 @@ def test_a_section_measured_again_replaces_its_entries_and_leaves_the_others() -
     first.add(_section("one"), {"a": 1, "b": 1}, seconds=1.0, load=0.0)
     first.add(_section("two"), {"c": 1}, seconds=1.0, load=0.0)
     first.fail(_section("three"), RuntimeError("no broker"))
+    first.fail(_section("one"), RuntimeError("no jar"), "quix")
+    assert first.failed == {"three": "RuntimeError: no broker", "one/quix": "RuntimeError: no jar"}
 
     again = Report([], quick=False, earlier=first.as_json())
     again.begin(_section("one"))
