@@ -67,8 +67,8 @@ def _measure(section: Section, report: Report, bench: Bench) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a section raises, the others are measured
         report.fail(section, error)
         bench.console.print(traceback.format_exc(), soft_wrap=True, markup=False)
-    for part, error in bench.failures:
-        report.fail(section, error, part)
+    for part, failure in bench.failures:
+        report.fail(section, failure, part)
     bench.failures.clear()
     report.write()
 

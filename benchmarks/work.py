@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,15 +32,6 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
     sequence: int
     technician_id: str
     last_id: str
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a command stands in the input."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 def ticket_id(number: int) -> str:
@@ -113,15 +103,16 @@ def decide_reply(
     return Seen(sequence, data.actor.actor_id, cause), replied
 
 
-def answer(state: Seen | None, key: str, value: bytes, now: datetime, place: Place) -> tuple[Seen, bytes]:
+def answer(state: Seen | None, key: str, value: bytes, now: datetime, position: str) -> tuple[Seen, bytes]:
     """Do all of the work on one command but reading and writing: what the Python peers run inside their engines.
+
+    `position` is where the command stands: `topic/partition/offset`.
 
     Raises:
         envelope.InvalidEvent: it breaks its contract.
     """
     head = envelope.decode_head(value)
     data: ReplyToCustomer = envelope.decode_data(head.type, head.data)
-    position = f"{place.topic}/{place.partition}/{place.offset}"
     new, replied = decide_reply(state, key, head.id, data, now, position)
     return new, envelope.encode(
         type_name=AgentReplied.type_name,

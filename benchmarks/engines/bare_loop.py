@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 
 from benchmarks.engines.aftercare import settings_for
 from benchmarks.engines.order import Order
-from benchmarks.work import HEADERS, Place, Seen, answer
+from benchmarks.work import HEADERS, Seen, answer
 from services._runtime.kafka.clients import consumer_config, producer_config
 
 BATCH = 4_000
@@ -49,7 +49,7 @@ def _transact(
     producer.begin_transaction()
     for message in records:
         key, partition, offset = message.key(), message.partition(), message.offset()
-        state, value = answer(states.get(key), key.decode(), message.value(), now, Place(commands, partition, offset))
+        state, value = answer(states.get(key), key.decode(), message.value(), now, f"{commands}/{partition}/{offset}")
         produce(events, key=key, value=value, headers=HEADERS)
         states[key] = state
         changed[key] = (partition, state)

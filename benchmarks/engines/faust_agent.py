@@ -13,7 +13,7 @@ from typing import Any
 import faust
 
 from benchmarks.engines.order import Order
-from benchmarks.work import PARTITIONS, Place, Seen, answer
+from benchmarks.work import PARTITIONS, Seen, answer
 
 
 def app_for(order: Order) -> Any:
@@ -41,8 +41,8 @@ def app_for(order: Order) -> Any:
             message = event.message
             key = event.key.decode()
             kept = table.get(key)
-            place = Place(message.topic, message.partition, message.offset)
-            state, value = answer(Seen(*kept) if kept else None, key, event.value, datetime.now(UTC), place)
+            position = f"{message.topic}/{message.partition}/{message.offset}"
+            state, value = answer(Seen(*kept) if kept else None, key, event.value, datetime.now(UTC), position)
             table[key] = [state.sequence, state.technician_id, state.last_id]
             await events.send(key=event.key, value=value)
 

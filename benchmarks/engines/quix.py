@@ -11,14 +11,14 @@ from typing import Any
 from quixstreams import Application, message_context
 
 from benchmarks.engines.order import Order
-from benchmarks.work import Place, Seen, answer
+from benchmarks.work import Seen, answer
 
 
 def _count(value: bytes, key: str, _timestamp: int, _headers: Any, state: Any) -> bytes:
     context = message_context()
     kept = state.get("seen")
-    place = Place(context.topic, context.partition, context.offset)
-    new, event = answer(Seen(*kept) if kept else None, key, value, datetime.now(UTC), place)
+    position = f"{context.topic}/{context.partition}/{context.offset}"
+    new, event = answer(Seen(*kept) if kept else None, key, value, datetime.now(UTC), position)
     state.set("seen", [new.sequence, new.technician_id, new.last_id])
     return event
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.engines import aftercare, reminders
 from benchmarks.engines.kafka_streams import HOME
 from benchmarks.memory import changelog
-from benchmarks.work import KEYS, OCCURRED_AT, Place, Seen, answer, commands, ticket_id
+from benchmarks.work import KEYS, OCCURRED_AT, Seen, answer, commands, ticket_id
 from schemas.contract import Contract
 from schemas.ticket_commands import ReplyToCustomer
 from schemas.ticket_events import AgentReplied
@@ -29,7 +29,7 @@ def test_ours_and_the_peers_write_the_same_events_for_the_same_commands() -> Non
     expected = []
     for offset, (_, value) in enumerate(commands(3)):
         driver.send_bytes(TOPOLOGY.inputs[0], "T-1", value)
-        states["T-1"], event = answer(states.get("T-1"), "T-1", value, driver.now, Place("in", 0, offset))
+        states["T-1"], event = answer(states.get("T-1"), "T-1", value, driver.now, f"in/0/{offset}")
         expected.append(json.loads(event))
 
     assert [json.loads(output.value or b"") for output in driver.read_bytes(EVENTS)] == expected
