@@ -17,12 +17,12 @@ import msgspec
 
 from benchmarks.engines.catalog import REMINDERS
 from benchmarks.engines.order import Order
-from benchmarks.engines.progress import Watch, cpu_seconds, memory_bytes
+from benchmarks.engines.progress import memory_bytes
 from benchmarks.engines.reminders import wanting
 from benchmarks.engines.running import order_for, require_alive, started, statuses, watched
 from benchmarks.hop import Reader
 from benchmarks.topics import make_topics
-from benchmarks.work import PARTITIONS, fill
+from benchmarks.work import fill
 from deploy.local import processes
 from deploy.local.processes import Running
 from deploy.local.waiting import until
@@ -94,7 +94,6 @@ class TimerBed:
         self._bootstrap = bootstrap
         make_topics(bootstrap, "reminder-commands")
         self._order = order_for(REMINDERS, bootstrap, "reminder-commands")
-        self._watch = Watch(bootstrap, self._order.group, self._order.commands, PARTITIONS)
         self._tickets = 0
 
     @property
@@ -106,7 +105,7 @@ class TimerBed:
         """Set so many timers that are due in a year; return how many a second were set once it had begun."""
         due_at = time.time() + YEAR_SECONDS
         self._set([due_at] * timers)
-        samples = watched(self._watch, lambda: cpu_seconds(running.pid), self._tickets, lambda: require_alive(running))
+        samples = watched(self._order, self._tickets, [running])
         first = next(sample for sample in samples if sample.committed)
         last = samples[-1]
         taken = last.at_seconds - first.at_seconds

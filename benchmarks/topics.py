@@ -10,25 +10,17 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from benchmarks.work import PARTITIONS
 
 REQUEST_SECONDS: Final = 30.0
-
-
-# What the client says about a broker that is being stopped tells nobody anything.
-_silent = logging.getLogger("benchmarks.topics.client")
-_silent.addHandler(logging.NullHandler())
-_silent.propagate = False
-
-
+SILENT: Final = logging.getLogger("benchmarks.topics.client")
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
+"""For what clients say about a broker that is starting or being stopped, which tells nobody anything."""
 _admins: dict[str, AdminClient] = {}
 
 
 def admin(bootstrap: str) -> AdminClient:
-    """Return the admin client for a broker, kept until the broker is stopped and forgotten.
-
-    A client that is dropped as soon as its last future is done was seen to end the process with a segmentation fault
-    now and then: the callback that completes the future still runs on a thread of the client's.
-    """
+    """Return the admin client for a broker, kept until the broker is stopped and forgotten."""
     if bootstrap not in _admins:
-        _admins[bootstrap] = AdminClient({"bootstrap.servers": bootstrap}, logger=_silent)
+        _admins[bootstrap] = AdminClient({"bootstrap.servers": bootstrap}, logger=SILENT)
     return _admins[bootstrap]
 
 

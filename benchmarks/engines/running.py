@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -16,7 +16,6 @@ from benchmarks.engines.catalog import Engine
 from benchmarks.engines.order import Order
 from benchmarks.engines.progress import Sample, Stretch, Watch, cpu_seconds, machine_seconds, second_half, whole
 from benchmarks.topics import delete_topics, make_topics
-from benchmarks.work import PARTITIONS
 from deploy.local import processes
 from deploy.local.errors import StackError
 from deploy.local.folders import BUILD, REPOSITORY, emptied, last_lines
@@ -93,28 +92,30 @@ def run(engine: Engine, bootstrap: str, commands: str, events: int) -> Speed:
     """
     order = order_for(engine, bootstrap, commands)
     with started(order.group, engine.command(order)) as running:
-        watch = Watch(bootstrap, order.group, commands, PARTITIONS)
-        samples = watched(watch, lambda: cpu_seconds(running.pid), events, lambda: require_alive(running))
+        samples = watched(order, events, [running])
     found = audit(bootstrap, order.events, engine.changelog(order), events)
     delete_topics(bootstrap, order.group)
     return Speed(engine.name, whole(samples), second_half(samples), found)
 
 
-def watched(watch: Watch, spent_seconds: Callable[[], float], events: int, check: Callable[[], None]) -> list[Sample]:
-    """Look until `events` are committed; return the looks.
+def watched(order: Order, events: int, running: Sequence[Running]) -> list[Sample]:
+    """Look until the order's group has committed `events`; return the looks, with the CPU time of all of `running`.
 
     Raises:
-        StackError: nothing was committed for a minute, or `check` raised it.
+        StackError: nothing was committed for a minute, or one of the processes ended.
     """
     samples = [Sample(time.monotonic(), 0, 0.0, machine_seconds())]
     progress_at = samples[0].at_seconds
-    while samples[-1].committed < events:
-        time.sleep(LOOK_SECONDS)
-        check()
-        committed, now = watch.committed(), time.monotonic()
-        if committed > samples[-1].committed:
-            progress_at = now
-        elif now - progress_at > STALL_SECONDS:
-            raise StackError(f"{samples[-1].committed} of {events} events after {STALL_SECONDS:g} s without progress")
-        samples.append(Sample(now, committed, spent_seconds(), machine_seconds()))
+    with closing(Watch(order.bootstrap, order.group, order.commands)) as watch:
+        while samples[-1].committed < events:
+            time.sleep(LOOK_SECONDS)
+            for each in running:
+                require_alive(each)
+            committed, now = watch.committed(), time.monotonic()
+            if committed > samples[-1].committed:
+                progress_at = now
+            elif now - progress_at > STALL_SECONDS:
+                raise StackError(f"{committed} of {events} events after {STALL_SECONDS:g} s without progress")
+            spent = sum(cpu_seconds(each.pid) for each in running)
+            samples.append(Sample(now, committed, spent, machine_seconds()))
     return samples

@@ -17,11 +17,10 @@ from typing import Any, Final
 from rich.table import Table
 
 from benchmarks.engines.catalog import AFTERCARE, BARE_LOOP, PEERS_PYTHON, Engine
-from benchmarks.engines.progress import Watch, cpu_seconds
-from benchmarks.engines.running import RUNS, order_for, require_alive, started, watched
+from benchmarks.engines.running import RUNS, order_for, started, watched
 from benchmarks.section import Bench, Section
 from benchmarks.topics import make_topics
-from benchmarks.work import PARTITIONS, commands, fill
+from benchmarks.work import commands, fill
 from deploy.local.errors import StackError
 from deploy.local.waiting import until
 
@@ -61,8 +60,7 @@ def _sampled(engine: Engine, bootstrap: str, events: int) -> list[tuple[list[str
     order = order_for(replace(engine, name=f"profiled-{engine.name}"), bootstrap, COMMANDS)
     with started(order.group, [str(spy), "record", *options, "--", *engine.command(order)]) as running:
         try:
-            watch = Watch(bootstrap, order.group, COMMANDS, PARTITIONS)
-            watched(watch, lambda: cpu_seconds(running.pid), events, lambda: require_alive(running))
+            watched(order, events, [running])
         finally:
             # py-spy writes what it has seen once the process that it started has ended.
             for child in _children(running.pid):

@@ -10,8 +10,8 @@ from typing import Any, Final
 from rich.table import Table
 
 from benchmarks.engines.catalog import AFTERCARE
-from benchmarks.engines.progress import Sample, Watch, between, cpu_seconds
-from benchmarks.engines.running import order_for, require_alive, started, statuses, watched
+from benchmarks.engines.progress import Sample, between
+from benchmarks.engines.running import order_for, started, statuses, watched
 from benchmarks.section import Bench, Section
 from benchmarks.topics import delete_topics, make_topics
 from benchmarks.work import PARTITIONS, commands, fill
@@ -47,15 +47,7 @@ def _measure(bootstrap: str, processes: int, events: int) -> dict[str, float]:
             stack.enter_context(started(name, AFTERCARE.command(replace(order, instance=str(number)))))
             for number, name in enumerate(names)
         ]
-
-        def check() -> None:
-            for each in running:
-                require_alive(each)
-
-        def spent() -> float:
-            return sum(cpu_seconds(each.pid) for each in running)
-
-        samples = watched(Watch(bootstrap, order.group, COMMANDS, PARTITIONS), spent, events, check)
+        samples = watched(order, events, running)
         first, last = _steady(samples, _shared_at(names, processes), events)
     delete_topics(bootstrap, order.group)
     stretch = between(first, last)
