@@ -17,6 +17,7 @@ from typing import Final, Self
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
+from benchmarks.topics import SILENT
 from benchmarks.work import HEADERS, KEYS, PARTITIONS, command, ticket_id
 
 POLL_SECONDS: Final = 0.05
@@ -79,7 +80,8 @@ class Reader:
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
-            }
+            },
+            logger=SILENT,
         )
         self._consumer.assign([TopicPartition(topic, number, OFFSET_END) for number in range(PARTITIONS)])
         self._thread = threading.Thread(target=self._run, name=f"reader of {topic}", daemon=True)
@@ -119,7 +121,8 @@ class Hop:
         self._arrivals = _Arrivals()
         self._numbers = 0
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0, "acks": "all"}
+            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0, "acks": "all"},
+            logger=SILENT,
         )
         self._reader = Reader(bootstrap, events, self._seen, time.monotonic)
         # The reader must not wait for long until the sender lets go of the interpreter.
@@ -134,6 +137,7 @@ class Hop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Stop reading."""
         self._reader.__exit__(kind, error, at)
+        self._producer.close()
         sys.setswitchinterval(self._switch_seconds)
 
     def _seen(self, value: bytes, at_seconds: float) -> None:

@@ -83,6 +83,7 @@ def fill(bootstrap: str, topic: str, records: Iterable[tuple[str, bytes]]) -> No
                     raise TimeoutError("the broker takes no more") from None
     if producer.flush(FLUSH_SECONDS):
         raise TimeoutError("the input was not written in time")
+    producer.close()
 
 
 def decide_reply(

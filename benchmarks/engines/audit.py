@@ -11,7 +11,7 @@ import msgspec
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from benchmarks.topics import REQUEST_SECONDS, admin
+from benchmarks.topics import REQUEST_SECONDS, SILENT, admin
 from benchmarks.work import KEYS
 
 READ_SECONDS: Final = 120.0
@@ -114,7 +114,8 @@ def read_committed(bootstrap: str, topic: str) -> Iterator[Message]:
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-        }
+        },
+        logger=SILENT,
     )
     try:
         consumer.assign([TopicPartition(topic, number, 0) for number in ends])

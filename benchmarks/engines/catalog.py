@@ -77,11 +77,11 @@ QUIX: Final = Engine(
 FAUST_AT_LEAST_ONCE: Final = Engine(
     "faust_at_least_once",
     "Faust at_least_once",
-    (30_000, 5_000),
+    (30_000, 8_000),
     _ours("faust_agent"),
     _store_changelog,
     variant="at_least_once",
-    commit_seconds=0.5,
+    commit_seconds=0.25,
 )
 FAUST_EXACTLY_ONCE: Final = Engine(
     "faust_exactly_once",
@@ -90,7 +90,7 @@ FAUST_EXACTLY_ONCE: Final = Engine(
     _ours("faust_agent"),
     _store_changelog,
     variant="exactly_once",
-    commit_seconds=0.5,
+    commit_seconds=0.25,
 )
 
 REMINDERS: Final = Engine(

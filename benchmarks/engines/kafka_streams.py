@@ -20,7 +20,7 @@ HOME: Final = Path(__file__).resolve().parents[1] / "kafka_streams"
 JARS: Final = JarSet(HOME, "the jars of Kafka Streams (once, about 95 MB)")
 CLASSES: Final = BUILD / "bench" / "classes"
 # The quicker collector here: the default one, G1, spends more of the two cores beside the program.
-MEMORY: Final = ("-Xms512m", "-Xmx1g", "-XX:+UseParallelGC")
+MEMORY: Final = ("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
 _COMPILE_SECONDS: Final = 120.0
 
 

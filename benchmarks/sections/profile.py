@@ -28,6 +28,7 @@ COMMANDS: Final = "profile-commands"
 END_SECONDS: Final = 30.0
 EVENTS: Final = (600_000, 60_000)
 SAMPLES_PER_SECOND: Final = 200
+ROOMS: Final = ("services/", "schemas/", "benchmarks/")
 TOP: Final = (25, 12)
 _FRAME: Final = re.compile(r"(?P<name>.+) \((?P<file>.+?)(?::\d+)?\)")
 
@@ -91,14 +92,14 @@ def stacks_of(path: Path) -> list[tuple[list[str], int]]:
 def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> list[dict[str, Any]]:
     """Return each function of this repository with its share of the samples in which one of ours was running.
 
-    `share` has what the function calls, `own_share` only its own lines and the C calls in them; greatest share first.
+    Importing is left out: a service does it once. `share` has what the function calls, `own_share` only its own lines and the C calls in them; greatest share first.
     """
     inside: Counter[str] = Counter()
     own: Counter[str] = Counter()
     total = 0
     for frames, count in stacks:
         names = [name for frame in frames if (name := _ours(frame))]
-        if not names:
+        if not names or any("importlib._bootstrap" in frame for frame in frames):
             continue
         total += count
         own[names[-1]] += count
@@ -112,7 +113,7 @@ def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> list[dict[str, Any]]:
 
 def _ours(frame: str) -> str | None:
     found = _FRAME.fullmatch(frame)
-    if found is None or not found["file"].startswith(("services/", "schemas/", "benchmarks/")):
+    if found is None or found["name"] == "<module>" or not found["file"].startswith(ROOMS):
         return None
     return f"{found['name']} ({found['file']})"
 

@@ -88,6 +88,7 @@ def test_a_function_s_share_counts_each_stack_once_and_leaves_other_code_out() -
         ([outer, "map (lib/python3.11/x.py:1)", inner, "decode (msgspec)"], 3),
         ([outer, outer], 1),
         (["wait (lib/python3.11/threading.py:5)"], 50),
+        (["<module> (services/a.py:1)", "_load (<frozen importlib._bootstrap>:1)", "<module> (schemas/b.py:1)"], 9),
     ]
 
     assert shares(stacks) == [
