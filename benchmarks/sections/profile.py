@@ -92,7 +92,8 @@ def stacks_of(path: Path) -> list[tuple[list[str], int]]:
 def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> list[dict[str, Any]]:
     """Return each function of this repository with its share of the samples in which one of ours was running.
 
-    Importing is left out: a service does it once. `share` has what the function calls, `own_share` only its own lines and the C calls in them; greatest share first.
+    Importing is left out: a service does it once. `share` has what the function calls, `own_share` only its own lines
+    and the C calls in them; greatest share first.
     """
     inside: Counter[str] = Counter()
     own: Counter[str] = Counter()
