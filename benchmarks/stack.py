@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Final
 import aiohttp
 import yaml
 
+from benchmarks.engines.progress import cpu_seconds
 from deploy.local.demo.api import Api, CallFailedError, client, now_ms
 from deploy.local.demo.audit import audit
 from deploy.local.demo.claims import Accepted
@@ -156,13 +156,7 @@ def _cpu_seconds(stack: Stack) -> dict[str, float]:
     """Return the CPU time of each process of the stack so far."""
     services = [each.running for each in stack.services.values()]
     servers = [stack.redis.running, stack.mail.running, *(node.running for node in stack.kafka.nodes.values())]
-    return {each.name: _cpu_seconds_of(each.pid) for each in (*services, *servers) if each is not None}
-
-
-def _cpu_seconds_of(pid: int) -> float:
-    # The command's name stands in parentheses and may hold anything: user and system time follow as 12th and 13th.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return {each.name: cpu_seconds(each.pid) for each in (*services, *servers) if each is not None}
 
 
 def _roomy_directory(folder: Path) -> Path:

@@ -35,7 +35,11 @@ def _run(bench: Bench) -> dict[str, Any]:
         theirs = {}
         for milliseconds in PEER_COMMITS_MS[: 1 if bench.quick else None]:
             peer = replace(KAFKA_STREAMS, commit_seconds=milliseconds / 1_000)
-            paces = _paces(bench, bootstrap, peer, QUICK_PACES[-1:] if bench.quick else PEER_PACES)
+            try:
+                paces = _paces(bench, bootstrap, peer, QUICK_PACES[-1:] if bench.quick else PEER_PACES)
+            except Exception as error:  # noqa: BLE001 - whatever happens to the peer, our figures stand
+                bench.note_failure(f"{peer.name}, commit interval {milliseconds} ms", error)
+                continue
             theirs[f"commit_{milliseconds}_ms"] = paces
             _show(bench, f"{peer.label}, commit interval {milliseconds} ms", paces)
     return {"hop_latency_ms": ours, "hop_latency_kafka_streams_ms": theirs}
