@@ -18,6 +18,7 @@ class CustomerDefined(Contract, type_name="aftercare.directory.customer_defined.
     customer_id: Name
     company: Line
     tier: Tier = Tier.STANDARD
+    contract: Name | None = None
     language: Language = Language.ZH_CN
     email_domains: list[Name] = []
     pool: Name | None = None
@@ -50,6 +51,7 @@ class PoolDefined(Contract, type_name="aftercare.directory.pool_defined.v1"):
     lead_email: Annotated[Line | None, Personal] = None
     supervisor_email: Annotated[Line | None, Personal] = None
     director_email: Annotated[Line | None, Personal] = None
+    emergency_team_email: Annotated[Line | None, Personal] = None
 
 
 class CalendarDefined(Contract, type_name="aftercare.directory.calendar_defined.v1"):

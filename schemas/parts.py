@@ -19,6 +19,7 @@ class Requester(Part):
     phone: Annotated[Line | None, Personal] = None
     company: Line | None = None
     tier: Tier = Tier.STANDARD
+    contract: Name | None = None
     language: Language = Language.ZH_CN
 
 
@@ -41,3 +42,11 @@ class Segment(Part):
 
     start: Annotated[str, Field(min_length=20, max_length=40)]
     end: Annotated[str, Field(min_length=20, max_length=40)]
+
+
+class Pause(Part):
+    """A stretch in which a target stood still, both ends RFC 3339 UTC, and the status that paused it."""
+
+    start: Annotated[str, Field(min_length=20, max_length=40)]
+    end: Annotated[str, Field(min_length=20, max_length=40)]
+    status: Name

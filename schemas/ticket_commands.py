@@ -20,6 +20,7 @@ from schemas.vocabulary import (
     Line,
     Name,
     Priority,
+    Sequence,
     Status,
     Text,
     TicketId,
@@ -109,6 +110,41 @@ class ChangePriority(Contract, type_name="aftercare.command.change_priority.v1")
     ticket_id: TicketId
     actor: Actor
     priority: Priority
+    reason: Line
+
+
+class EscalateTicket(Contract, type_name="aftercare.command.escalate_ticket.v1"):
+    """Escalate by hand: a level can't solve it, or the customer is dissatisfied."""
+
+    ticket_id: TicketId
+    actor: Actor
+    reason: Line
+
+
+class AcknowledgeEscalation(Contract, type_name="aftercare.command.acknowledge_escalation.v1"):
+    """Answer for the escalation of one target's cycle, or of all that run (`target` null)."""
+
+    ticket_id: TicketId
+    actor: Actor
+    target: Name | None = None
+    cycle: Sequence | None = None
+
+
+class SubmitPlan(Contract, type_name="aftercare.command.submit_plan.v1"):
+    """Say how the ticket is going to be handled."""
+
+    ticket_id: TicketId
+    actor: Actor
+    plan: Annotated[Text, Personal]
+
+
+class ChangePolicy(Contract, type_name="aftercare.command.change_policy.v1"):
+    """Move the ticket to a version of an SLA policy; otherwise it keeps the one that it began with."""
+
+    ticket_id: TicketId
+    actor: Actor
+    policy_id: Name
+    policy_version: Sequence
     reason: Line
 
 

@@ -60,6 +60,7 @@ class TicketOpened(TicketEvent, type_name="aftercare.ticket.opened.v1"):
     impact: Impact
     urgency: Urgency
     priority: Priority
+    pool: Name | None = None
     missing_fields: list[Name] = []
 
 
@@ -138,13 +139,49 @@ class PriorityChanged(TicketEvent, type_name="aftercare.ticket.priority_changed.
 
 
 class TicketEscalated(TicketEvent, type_name="aftercare.ticket.escalated.v1"):
-    """A step of an escalation ladder reached the ticket."""
+    """A step of an escalation ladder reached the ticket. Fields are those of `EscalationRaised`."""
 
     target: Name
     cycle: Sequence
     step: Sequence
     role: Name
+    others: list[Name] = []
     level: Level
+    reason: Line
+    repetition: Annotated[int, Field(ge=0)] = 0
+    acknowledge_by: Instant | None = None
+    plan: bool = False
+    late: bool = False
+
+
+class EscalationRequested(TicketEvent, type_name="aftercare.ticket.escalation_requested.v1"):
+    """Someone wants the ticket escalated by hand; the policy says what follows."""
+
+    actor: Actor
+    reason: Line
+
+
+class EscalationAcknowledged(TicketEvent, type_name="aftercare.ticket.escalation_acknowledged.v1"):
+    """Someone answers for the escalation of one target's cycle, or of all that run (`target` null)."""
+
+    actor: Actor
+    target: Name | None = None
+    cycle: Sequence | None = None
+
+
+class PlanSubmitted(TicketEvent, type_name="aftercare.ticket.plan_submitted.v1"):
+    """How the ticket is going to be handled, as an escalation or an emergency asks for it."""
+
+    actor: Actor
+    plan: Annotated[Text, Personal]
+
+
+class PolicyChanged(TicketEvent, type_name="aftercare.ticket.policy_changed.v1"):
+    """The ticket goes by this version of an SLA policy from here on; running targets are re-targeted."""
+
+    policy_id: Name
+    policy_version: Sequence
+    actor: Actor
     reason: Line
 
 
@@ -188,12 +225,19 @@ class SurveyOffered(TicketEvent, type_name="aftercare.ticket.survey_offered.v1")
     expires_at: Instant
 
 
+class SurveyWaived(TicketEvent, type_name="aftercare.ticket.survey_waived.v1"):
+    """The customer is not asked for a rating, and why."""
+
+    reason: Line
+
+
 class TicketRated(TicketEvent, type_name="aftercare.ticket.rated.v1"):
-    """The customer's rating: CSAT 1 to 5, NPS 0 to 10, whichever was asked."""
+    """The customer's rating: CSAT 1 to 5, NPS 0 to 10, whichever was asked; `low`: the customer is dissatisfied."""
 
     survey_id: Name
     csat: Annotated[int, Field(ge=1, le=5)] | None = None
     nps: Score | None = None
+    low: bool = False
 
 
 class CommandRefused(TicketEvent, type_name="aftercare.ticket.command_refused.v1"):

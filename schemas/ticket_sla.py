@@ -7,7 +7,7 @@ fact about a target can be stated once only.
 from __future__ import annotations
 
 from schemas.contract import Contract, Instant
-from schemas.parts import Segment
+from schemas.parts import Pause, Segment
 from schemas.vocabulary import Count, Line, Name, Priority, Sequence, TicketId
 
 
@@ -15,7 +15,8 @@ class TargetEvent(Contract):
     """What every event about a target states. Seconds are open, unpaused seconds of the target's calendar.
 
     `cycle` counts starts of the target (a reopening, a new question); `generation` counts its re-targetings.
-    `due_at` is null while paused. `pool` lets boards aggregate without a join.
+    `due_at` is null while paused. `pool` lets boards aggregate without a join. `calendar_id` null is 24/7;
+    `calendar_version` is that of its data. `operational`: promised by one team to another, not to the customer.
     """
 
     ticket_id: TicketId
@@ -27,6 +28,8 @@ class TargetEvent(Contract):
     policy_id: Name
     policy_version: Sequence
     calendar_id: Name | None = None
+    calendar_version: Sequence | None = None
+    operational: bool = False
     started_at: Instant
     due_at: Instant | None
     budget_seconds: float
@@ -62,6 +65,7 @@ class TargetMet(TargetEvent, type_name="aftercare.sla.target_met.v1"):
 
     stopped_at: Instant
     segments: list[Segment]
+    pauses: list[Pause] = []
 
 
 class TargetBreached(TargetEvent, type_name="aftercare.sla.target_breached.v1"):
@@ -69,6 +73,7 @@ class TargetBreached(TargetEvent, type_name="aftercare.sla.target_breached.v1"):
 
     stopped_at: Instant | None = None
     segments: list[Segment]
+    pauses: list[Pause] = []
 
 
 class TargetBreachRetracted(TargetEvent, type_name="aftercare.sla.target_breach_retracted.v1"):
@@ -84,8 +89,21 @@ class TargetCancelled(TargetEvent, type_name="aftercare.sla.target_cancelled.v1"
 
 
 class EscalationRaised(TargetEvent, type_name="aftercare.sla.escalation_raised.v1"):
-    """A step of the ladder, once for (ticket, target, cycle, step)."""
+    """A step of the ladder, once for (ticket, target, cycle, step); `repetition` counts from 1 where it is repeated.
+
+    `role` answers for it, `others` are told besides. `raise_level`: the next support level is to take over;
+    `raise_priority` is the priority to put in force. `acknowledge_by` is when the next step comes unless it is
+    acknowledged, `plan` says that a handling plan is wanted. `late`: it came due while nobody looked (an outage, a
+    backlog), so that it may be one of many; tell it bundled.
+    """
 
     step: Sequence
     role: Name
+    others: list[Name] = []
     reason: Line
+    repetition: Count = 0
+    raise_level: bool
+    raise_priority: Priority | None = None
+    acknowledge_by: Instant | None = None
+    plan: bool = False
+    late: bool = False

@@ -124,6 +124,7 @@ class Role(StrEnum):
     LEAD = "lead"
     SUPERVISOR = "supervisor"
     DIRECTOR = "director"
+    EMERGENCY_TEAM = "emergency_team"
 
 
 class Medium(StrEnum):

@@ -7,7 +7,6 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.topics import TICKET_EVENTS
-from schemas.vocabulary import Tier
 from services._runtime.settings import RuntimeSettings
 
 _DAY_SECONDS: Final = 24 * 3_600
@@ -19,15 +18,11 @@ class SlaMonitorSettings(RuntimeSettings):
 
     sla_policy: Annotated[str, Field(min_length=1)] = Field(
         default="cn-standard",
-        description="Id of the policy that tickets go by: the directory's version in effect at the opening, else the "
-        "product's own (cn-standard, cn-demo).",
-    )
-    sla_policy_by_tier: dict[Tier, str] = Field(
-        default={},
-        description='Ids of policies for customers of a tier, such as {"vip": "cn-vip"}; others go by `sla_policy`.',
+        description="Id of the policy of tickets that the conditions of no other one hold for: the directory's version "
+        "in effect at the opening, else the product's own (cn-standard, cn-demo).",
     )
     sla_shrink_after_seconds: Annotated[int, Field(ge=1)] = Field(
-        default=_DAY_SECONDS,
+        default=2 * _DAY_SECONDS,
         description="How long after its end a ticket's verdicts can still be corrected by an event that comes late; "
         "then only its counts are kept.",
     )

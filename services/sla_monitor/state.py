@@ -1,12 +1,18 @@
-"""What the monitor keeps of a ticket, and when it wants to look at it again."""
+"""What the monitor keeps of a ticket, and when it wants to look at it again.
+
+A million tickets are open at once, so a ticket is kept as few objects: what its clocks know is one text of bytes
+(`Kept`, as msgpack), opened when something happens to it. Beside it stands only what tells that nothing has to be done.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 
+from services._runtime.engine.topology import Timer
+from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.instants import to_datetime
 from services.sla_monitor.domain.progress import Clocks
 
@@ -16,51 +22,81 @@ MARK: Final = "mark"
 """A warning, a breach or a step of the ladder is due."""
 SHRINK: Final = "shrink"
 FORGET: Final = "forget"
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class TicketClocks(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Regime(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A version of a policy that the ticket goes or went by, and the calendar there, None for 24/7."""
+
+    policy_id: str
+    version: int
+    calendar_id: str | None = None
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A ticket. No text of it, only what its clocks need.
 
-    `sequence` is the last of its events that counted here, so that copies do nothing. `policy_id` and `policy_version`
-    are what it began with. `priority` is the last one stated, `pausing` the last status if it pauses any clock, else
-    empty. `ended_at` is when it was closed, cancelled or merged, None while it may go on. `shrunk`: its cycles were let
-    go. Microseconds in `wake_us`, when the next mark is passed.
+    `regimes` begins with the policy of its opening; others follow where it was moved. `profile` has the priority and
+    pool stated last. `status` is the last status that means anything to a clock, else empty.
     """
 
     tenant: str
-    sequence: int
-    policy_id: str
-    policy_version: int
-    priority: str
-    pool: str | None = None
-    pausing: str = ""
+    regimes: tuple[Regime, ...]
+    profile: Profile
+    status: str = ""
     clocks: Clocks = Clocks()
+
+
+class TicketClocks(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A ticket as it lies in the store.
+
+    `sequence` is the last of its events that counted here, so that copies do nothing. `packed` is its `Kept`.
+    `wake_us` is when the next mark is passed, `ended_us` when it was closed, cancelled or merged, None while it may go
+    on. `shrunk`: its cycles were let go.
+    """
+
+    sequence: int
+    packed: bytes
     wake_us: int | None = None
-    ended_at: datetime | None = None
+    ended_us: int | None = None
     shrunk: bool = False
 
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Kept).decode
+
+
+def packed(kept: Kept) -> bytes:
+    """A ticket as bytes."""
+    return _encode(kept)
+
+
+def unpacked(state: TicketClocks) -> Kept:
+    """What is kept of a ticket."""
+    return _decode(state.packed)
+
+
 class Keeping(msgspec.Struct, frozen=True):
-    """How long a ticket is kept after its end: whole, and at all."""
+    """How long a ticket is kept after its end, in microseconds: whole, and at all."""
 
-    whole: timedelta
-    at_all: timedelta
-
-
-class Timing(msgspec.Struct, frozen=True):
-    """A timer that a state asks for."""
-
-    kind: str
-    due_at: datetime
+    whole_us: int
+    at_all_us: int
 
 
-def timings(state: TicketClocks, keeping: Keeping) -> tuple[Timing, ...]:
-    """All timers of a ticket."""
-    found = []
-    if state.wake_us is not None:
-        found.append(Timing(MARK, to_datetime(state.wake_us)))
-    if state.ended_at is not None:
-        if not state.shrunk:
-            found.append(Timing(SHRINK, state.ended_at + keeping.whole))
-        found.append(Timing(FORGET, state.ended_at + keeping.at_all))
-    return tuple(found)
+def keeping_for(whole: timedelta, at_all: timedelta) -> Keeping:
+    """How long to keep tickets; never shorter at all than whole."""
+    return Keeping(whole // _MICROSECOND, max(whole, at_all) // _MICROSECOND)
+
+
+def timers_of(state: TicketClocks, keeping: Keeping) -> tuple[Timer, ...]:
+    """The one timer of a ticket, or none: for whatever is due first.
+
+    It shrinks only when no mark is ahead any more, and is forgotten only once it has shrunk.
+    """
+    kind, due_us = MARK, state.wake_us
+    if state.ended_us is not None:
+        if state.shrunk:
+            kind, due_us = FORGET, state.ended_us + keeping.at_all_us
+        elif due_us is None:
+            kind, due_us = SHRINK, state.ended_us + keeping.whole_us
+    return () if due_us is None else (Timer(kind, to_datetime(due_us), state.sequence),)

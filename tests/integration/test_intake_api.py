@@ -331,6 +331,15 @@ COMMANDS: Final = [
     ("assign", {"technician_id": "tech-2"}, "coordinator", "aftercare.command.assign_ticket.v1"),
     ("confirm", None, "requester", "aftercare.command.confirm_resolution.v1"),
     ("reopen", {"reason": "burns again"}, "requester", "aftercare.command.reopen_ticket.v1"),
+    ("escalate", {"reason": "nobody calls"}, "requester", "aftercare.command.escalate_ticket.v1"),
+    ("acknowledge", {"target": "resolution", "cycle": 1}, "technician", "aftercare.command.acknowledge_escalation.v1"),
+    ("plan", {"plan": "Replace it."}, "technician", "aftercare.command.submit_plan.v1"),
+    (
+        "policy",
+        {"policy_id": "cn-vip", "policy_version": 1, "reason": "upgraded"},
+        "coordinator",
+        "aftercare.command.change_policy.v1",
+    ),
     ("cancel", {"reason": "never mind"}, "requester", "aftercare.command.cancel_ticket.v1"),
 ]
 

@@ -169,7 +169,7 @@ def test_each_step_of_a_ladder_reaches_its_role_and_the_customer_hears_of_the_fi
 def test_a_ladder_role_that_nobody_knows_goes_to_the_supervisor() -> None:
     ticket = Ticket()
     ticket.until(Node.IN_PROGRESS)
-    ticket.escalated("emergency_team")
+    ticket.escalated("board")
     assert ("escalated", "supervisor") in ticket.told()
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from schemas.vocabulary import Name, Priority, Status
+from schemas.vocabulary import Name, Priority, Sequence, Status
 from services.intake.api.closed_json import Body
 
 _Reason = Annotated[str, Field(min_length=1, max_length=500)]
@@ -40,6 +40,27 @@ class PriorityBody(Body):
     """The priority in force from now on."""
 
     priority: Priority
+    reason: _Reason
+
+
+class EscalationBody(Body):
+    """Which escalation is answered for: that of one target's cycle, or, with neither, all that run."""
+
+    target: Name | None = None
+    cycle: Sequence | None = None
+
+
+class PlanBody(Body):
+    """How the ticket is going to be handled."""
+
+    plan: _Prose
+
+
+class PolicyBody(Body):
+    """The version of an SLA policy that the ticket goes by from now on."""
+
+    policy_id: Name
+    policy_version: Sequence
     reason: _Reason
 
 

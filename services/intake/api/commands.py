@@ -13,16 +13,20 @@ from schemas.ids import digest_id
 from schemas.parts import Actor
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AcknowledgeEscalation,
     AssignTicket,
     CancelTicket,
+    ChangePolicy,
     ChangePriority,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
+    EscalateTicket,
     MergeTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
+    SubmitPlan,
 )
 from schemas.topics import TICKET_COMMANDS
 from services._runtime.clock import Clock
@@ -36,7 +40,10 @@ from services.intake.api.closed_json import AsJson
 from services.intake.api.command_bodies import (
     AssignBody,
     CommandAccepted,
+    EscalationBody,
     MergeBody,
+    PlanBody,
+    PolicyBody,
     PriorityBody,
     ReasonBody,
     ReplyBody,
@@ -125,6 +132,7 @@ def commands_router(gatekeeper: Gatekeeper, gateway: CommandGateway, router: API
     _add_assignee_commands(_calls_by(gatekeeper, gateway, *_IN_CHARGE), gateway, router)
     _add_coordination(gatekeeper, gateway, router)
     _add_customer_commands(gatekeeper, gateway, router)
+    _add_escalation(gatekeeper, gateway, router)
     return router
 
 
@@ -201,6 +209,46 @@ def _add_coordination(gatekeeper: Gatekeeper, gateway: CommandGateway, router: A
         into = await _merge_target(gateway, call, body.into_ticket_id)
         data = MergeTicket.new(ticket_id=call.ticket_id, actor=call.actor, into_ticket_id=into)
         return await gateway.send(call, "merge", data)
+
+
+def _add_escalation(gatekeeper: Gatekeeper, gateway: CommandGateway, router: APIRouter) -> None:
+    staff = _calls_by(gatekeeper, gateway, *_IN_CHARGE, SYSTEM)
+    coordination = _calls_by(gatekeeper, gateway, COORDINATOR, SYSTEM)
+    everyone = _calls_by(gatekeeper, gateway, *_CUSTOMER_SIDE, TECHNICIAN)
+
+    @router.post("/v1/tickets/{ticket_id}/escalate", status_code=202, summary="Escalate by hand")
+    async def escalate(
+        call: Annotated[Call, Depends(everyone)], body: Annotated[ReasonBody, AsJson()]
+    ) -> CommandAccepted:
+        data = EscalateTicket.new(ticket_id=call.ticket_id, actor=call.actor, reason=body.reason)
+        return await gateway.send(call, "escalate", data)
+
+    @router.post("/v1/tickets/{ticket_id}/acknowledge", status_code=202, summary="Answer for an escalation")
+    async def acknowledge(
+        call: Annotated[Call, Depends(staff)], body: Annotated[EscalationBody, AsJson()]
+    ) -> CommandAccepted:
+        data = AcknowledgeEscalation.new(
+            ticket_id=call.ticket_id, actor=call.actor, target=body.target, cycle=body.cycle
+        )
+        return await gateway.send(call, "acknowledge", data)
+
+    @router.post("/v1/tickets/{ticket_id}/plan", status_code=202, summary="Say how it is going to be handled")
+    async def plan(call: Annotated[Call, Depends(staff)], body: Annotated[PlanBody, AsJson()]) -> CommandAccepted:
+        data = SubmitPlan.new(ticket_id=call.ticket_id, actor=call.actor, plan=body.plan)
+        return await gateway.send(call, "plan", data)
+
+    @router.post("/v1/tickets/{ticket_id}/policy", status_code=202, summary="Move it to a version of an SLA policy")
+    async def policy(
+        call: Annotated[Call, Depends(coordination)], body: Annotated[PolicyBody, AsJson()]
+    ) -> CommandAccepted:
+        data = ChangePolicy.new(
+            ticket_id=call.ticket_id,
+            actor=call.actor,
+            policy_id=body.policy_id,
+            policy_version=body.policy_version,
+            reason=body.reason,
+        )
+        return await gateway.send(call, "policy", data)
 
 
 async def _merge_target(gateway: CommandGateway, call: Call, ticket_id: str) -> str:

@@ -11,13 +11,14 @@ from typing import Final
 
 import msgspec
 
-from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested
+from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested, SurveySkipped
+from schemas.parts import Actor
 from schemas.routing_work import OfferWithdrawn
 from schemas.ticket_assignments import AssignmentMade
-from schemas.ticket_events import SurveyOffered, TicketAssigned, TicketEscalated, TicketRated
+from schemas.ticket_events import SurveyOffered, SurveyWaived, TicketAssigned, TicketEscalated, TicketRated
 from schemas.ticket_sla import EscalationRaised, TargetEvent
-from schemas.vocabulary import Level, Status
-from services.intake.domain.commands import offered_anew, reopened
+from schemas.vocabulary import ActorKind, Level, Status
+from services.intake.domain.commands import offered_anew, prioritised, reopened
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome, Story, tell_remnant
 from services.intake.domain.ticket import OFFERED, OPEN, OVER, Moment, Remnant, State, Ticket
@@ -25,6 +26,7 @@ from services.intake.domain.ticket import OFFERED, OPEN, OVER, Moment, Remnant, 
 RESOLUTION: Final = "resolution"
 """The target whose due time orders the queue."""
 
+_MONITOR: Final = Actor.new(kind=ActorKind.SYSTEM, actor_id="sla_monitor")
 _NEXT_LEVEL: Final = {Level.L1: Level.L2, Level.L2: Level.L3, Level.L3: Level.L3}
 
 
@@ -69,13 +71,15 @@ def target_due(state: State | None, answer: TargetEvent) -> Outcome | None:
 def escalation_raised(
     state: State | None, answer: EscalationRaised, moment: Moment, policy: LedgerPolicy
 ) -> Outcome | None:
-    """State the step and raise the support level of an open ticket by one.
+    """State the step; of an open ticket raise the support level by one, and the priority, where the step says so.
 
-    Whoever works on the ticket keeps it; work that nobody has begun is offered anew to the higher level.
+    Whoever works on the ticket keeps it; work that nobody has begun is offered anew to the higher level. A priority
+    that was changed meanwhile is left alone: the step has decided by another.
     """
     if not isinstance(state, Ticket) or moment.mark in state.recent:
         return None
-    level = _NEXT_LEVEL[state.level] if state.status in OPEN else state.level
+    is_open = state.status in OPEN
+    level = _NEXT_LEVEL[state.level] if is_open and answer.raise_level else state.level
     story = Story(state, moment, policy)
     story.change(level=level)
     story.tell(
@@ -85,11 +89,22 @@ def escalation_raised(
         cycle=answer.cycle,
         step=answer.step,
         role=answer.role,
+        others=answer.others,
         level=level,
         reason=answer.reason,
+        repetition=answer.repetition,
+        acknowledge_by=answer.acknowledge_by,
+        plan=answer.plan,
+        late=answer.late,
     )
+    raised = answer.raise_priority
+    more_urgent = is_open and raised is not None and raised != state.priority == answer.priority
+    if raised is not None and more_urgent:
+        prioritised(story, raised, _MONITOR, answer.reason)
     if level is not state.level and state.status in {Status.QUEUED, Status.ASSIGNED}:
         offered_anew(story, f"escalated to {level.value}")
+    elif more_urgent and state.status is Status.QUEUED:
+        offered_anew(story, "priority changed")
     return story.end()
 
 
@@ -107,13 +122,24 @@ def survey_requested(
     return story.end()
 
 
+def survey_skipped(state: State | None, answer: SurveySkipped, moment: Moment, policy: LedgerPolicy) -> Outcome | None:
+    """State that the customer is not asked."""
+    if state is None or moment.mark in state.recent:
+        return None
+    if isinstance(state, Remnant):
+        return tell_remnant(state, moment, SurveyWaived, reason=answer.reason)
+    story = Story(state, moment, policy)
+    story.tell(SurveyWaived, state.status, reason=answer.reason)
+    return story.end()
+
+
 def rating_received(
     state: State | None, answer: RatingReceived, moment: Moment, policy: LedgerPolicy
 ) -> Outcome | None:
     """State the customer's rating."""
     if state is None or moment.mark in state.recent:
         return None
-    fields = {"survey_id": answer.survey_id, "csat": answer.csat, "nps": answer.nps}
+    fields = {"survey_id": answer.survey_id, "csat": answer.csat, "nps": answer.nps, "low": answer.low}
     if isinstance(state, Remnant):
         return tell_remnant(state, moment, TicketRated, **fields)
     story = Story(state, moment, policy)

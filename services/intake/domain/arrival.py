@@ -49,4 +49,10 @@ def with_profile(requester: Requester, customer: CustomerDefined | None, *, lang
         return requester if language is None else replace(requester, language=language)
     # The stricter service holds: a person may be a VIP of a company that is none.
     tier = Tier.VIP if Tier.VIP in (requester.tier, customer.tier) else Tier.STANDARD
-    return replace(requester, company=customer.company, tier=tier, language=language or customer.language)
+    return replace(
+        requester,
+        company=customer.company,
+        tier=tier,
+        contract=customer.contract,
+        language=language or customer.language,
+    )

@@ -12,21 +12,29 @@ from typing import Final
 from schemas.parts import Actor
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AcknowledgeEscalation,
     AddCustomerMessage,
     AssignTicket,
     CancelTicket,
+    ChangePolicy,
     ChangePriority,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
+    EscalateTicket,
     MergeTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
+    SubmitPlan,
 )
 from schemas.ticket_events import (
     AgentReplied,
     CustomerReplied,
+    EscalationAcknowledged,
+    EscalationRequested,
+    PlanSubmitted,
+    PolicyChanged,
     PriorityChanged,
     StatusChanged,
     TicketAccepted,
@@ -131,17 +139,57 @@ def change_priority(story: Story, command: ChangePriority) -> Outcome | Refusal:
     ticket = story.ticket
     if command.priority == ticket.priority:
         return Refusal(f"the priority is {ticket.priority} already; another one would be legal")
-    story.change(priority=command.priority)
+    prioritised(story, command.priority, command.actor, command.reason)
+    if ticket.status is Status.QUEUED:
+        offered_anew(story, "priority changed")
+    return story.end()
+
+
+def prioritised(story: Story, priority: str, actor: Actor, reason: str) -> None:
+    """State another priority; what that means for an offer is for the caller to say."""
+    ticket = story.ticket
+    story.change(priority=priority)
+    story.tell(PriorityChanged, story.status, previous=ticket.priority, priority=priority, actor=actor, reason=reason)
+
+
+def escalate_ticket(story: Story, command: EscalateTicket) -> Outcome | Refusal:
+    """State that someone wants it escalated; whom that reaches is the SLA policy's to say."""
+    story.tell(EscalationRequested, story.ticket.status, actor=command.actor, reason=command.reason)
+    return story.end()
+
+
+def acknowledge_escalation(story: Story, command: AcknowledgeEscalation) -> Outcome | Refusal:
+    """State who answers for an escalation."""
+    if (command.target is None) != (command.cycle is None):
+        return Refusal("a target and its cycle go together; both or neither would be legal")
     story.tell(
-        PriorityChanged,
-        ticket.status,
-        previous=ticket.priority,
-        priority=command.priority,
+        EscalationAcknowledged,
+        story.ticket.status,
+        actor=command.actor,
+        target=command.target,
+        cycle=command.cycle,
+    )
+    return story.end()
+
+
+def submit_plan(story: Story, command: SubmitPlan) -> Outcome | Refusal:
+    """State how it is going to be handled."""
+    if not command.plan.strip():
+        return Refusal("the plan says nothing; one with words would be legal")
+    story.tell(PlanSubmitted, story.ticket.status, actor=command.actor, plan=command.plan)
+    return story.end()
+
+
+def change_policy(story: Story, command: ChangePolicy) -> Outcome | Refusal:
+    """State by which SLA policy it goes from here on."""
+    story.tell(
+        PolicyChanged,
+        story.ticket.status,
+        policy_id=command.policy_id,
+        policy_version=command.policy_version,
         actor=command.actor,
         reason=command.reason,
     )
-    if ticket.status is Status.QUEUED:
-        offered_anew(story, "priority changed")
     return story.end()
 
 

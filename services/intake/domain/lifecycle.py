@@ -19,18 +19,22 @@ from schemas.contract import Contract
 from schemas.parts import Actor
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AcknowledgeEscalation,
     AddCustomerMessage,
     AssignTicket,
     CancelTicket,
+    ChangePolicy,
     ChangePriority,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
+    EscalateTicket,
     MergeTicket,
     OpenTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
+    SubmitPlan,
 )
 from schemas.ticket_events import CommandRefused, TicketClassified, TicketOpened
 from schemas.vocabulary import ActorKind, Status
@@ -69,6 +73,7 @@ _CAPACITIES: Final = {
     ActorKind.SYSTEM: Who.SYSTEM,
 }
 _IN_CHARGE: Final = (Who.ASSIGNEE, Who.COORDINATOR)
+_STAFF: Final = (*_IN_CHARGE, Who.TECHNICIAN, Who.SYSTEM)
 _CUSTOMER_SIDE: Final = (Who.REQUESTER, Who.COORDINATOR, Who.SYSTEM)
 
 RULES: Final[Mapping[type[Contract], Rule]] = {
@@ -79,6 +84,10 @@ RULES: Final[Mapping[type[Contract], Rule]] = {
     AssignTicket.struct: Rule(OPEN, (*_IN_CHARGE, Who.TECHNICIAN), commands.assign_ticket),
     ChangeStatus.struct: Rule(WORKED_ON, _IN_CHARGE, commands.change_status),
     ChangePriority.struct: Rule(OPEN, (*_IN_CHARGE, Who.SYSTEM), commands.change_priority),
+    ChangePolicy.struct: Rule(OPEN, (Who.COORDINATOR, Who.SYSTEM), commands.change_policy),
+    EscalateTicket.struct: Rule(OPEN | OVER, tuple(Who), commands.escalate_ticket),
+    AcknowledgeEscalation.struct: Rule(OPEN | OVER, _STAFF, commands.acknowledge_escalation),
+    SubmitPlan.struct: Rule(OPEN | OVER, _STAFF, commands.submit_plan),
     ResolveTicket.struct: Rule(WORKED_ON, _IN_CHARGE, commands.resolve_ticket),
     ConfirmResolution.struct: Rule(frozenset({Status.RESOLVED}), _CUSTOMER_SIDE, commands.confirm_resolution),
     ReopenTicket.struct: Rule(OVER, (*_CUSTOMER_SIDE, Who.ASSIGNEE), commands.reopen_ticket),
@@ -139,6 +148,7 @@ def open_ticket(state: State | None, command: OpenTicket, moment: Moment, policy
         impact=command.impact,
         urgency=command.urgency,
         priority=command.priority,
+        pool=command.pool,
         missing_fields=command.missing_fields,
     )
     story.tell(

@@ -10,24 +10,28 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from schemas.contract import Contract
-from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested
+from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested, SurveySkipped
 from schemas.ids import event_id
 from schemas.routing_work import OfferMade
 from schemas.ticket_assignments import AssignmentMade
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AcknowledgeEscalation,
     AddCustomerMessage,
     AssignTicket,
     CancelTicket,
+    ChangePolicy,
     ChangePriority,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
+    EscalateTicket,
     MergeTicket,
     OpenTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
+    SubmitPlan,
 )
 from schemas.ticket_events import CommandRefused
 from schemas.ticket_sla import EscalationRaised, TargetPaused, TargetResumed, TargetRetargeted, TargetStarted
@@ -59,6 +63,10 @@ COMMANDS: Final[tuple[type[Contract], ...]] = (
     AssignTicket,
     ChangeStatus,
     ChangePriority,
+    ChangePolicy,
+    EscalateTicket,
+    AcknowledgeEscalation,
+    SubmitPlan,
     ResolveTicket,
     ConfirmResolution,
     ReopenTicket,
@@ -89,6 +97,7 @@ def ledger_topology(policy: LedgerPolicy) -> Topology[State]:
             AssignmentMade: ledger.hearing(answers.assignment_made),
             EscalationRaised: ledger.hearing(answers.escalation_raised),
             SurveyRequested: ledger.hearing(answers.survey_requested),
+            SurveySkipped: ledger.hearing(answers.survey_skipped),
             RatingReceived: ledger.hearing(answers.rating_received),
             ReviewRequested: ledger.hearing(answers.review_requested),
             **dict.fromkeys((TargetStarted, TargetPaused, TargetResumed, TargetRetargeted), ledger.on_target),

@@ -11,7 +11,7 @@ from services.notifier.domain.nodes import Node, Voice, voice_of
 
 DEFAULT: Final = "default"
 ESCALATED_TO: Final = "escalated_to"
-"""Stands in the rules of `escalated` for the role that the ladder's step names."""
+"""Stands in the rules of `escalated` for the roles that the ladder's step names."""
 
 FORM_VERSION: Final = 1
 NODES_WITHOUT_STAFF: Final = frozenset({Node.SURVEY_OFFERED})
@@ -26,7 +26,7 @@ class InvalidAudience(ValueError):  # noqa: N818 - says what the rules are
 
 
 class Told(NamedTuple):
-    """Someone to tell: `role` None means the role that the escalation step names."""
+    """Someone to tell: `role` None means the roles that the escalation step names."""
 
     role: Role | None
     medium: Medium

@@ -32,7 +32,7 @@ class Voice(StrEnum):
     STAFF = "staff"
 
 
-POOL_ROLES: Final = frozenset({Role.LEAD, Role.SUPERVISOR, Role.DIRECTOR})
+POOL_ROLES: Final = frozenset({Role.LEAD, Role.SUPERVISOR, Role.DIRECTOR, Role.EMERGENCY_TEAM})
 """Roles that answer for a pool: nobody can be named before a ticket has one."""
 
 

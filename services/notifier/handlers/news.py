@@ -49,7 +49,7 @@ class News(msgspec.Struct, frozen=True):
     occurrence_for_customer: str = ""
     priority: str | None = None
     roles: frozenset[Role] | None = None
-    escalated_to: Role | None = None
+    escalated_to: tuple[Role, ...] = ()
     technician_id: str | None = None
     survey_id: str | None = None
     facts: Mapping[str, str] = {}
@@ -148,11 +148,17 @@ def _escalated(ticket: Known, data: TicketEscalated, at: datetime) -> Outcome:
             Node.ESCALATED,
             ticket.cycle,
             at,
-            occurrence=f"{data.target}.{data.cycle}.{data.step}",
-            escalated_to=_ladder_role(data.role),
+            occurrence=".".join(str(each) for each in _rung(data)),
+            escalated_to=tuple(dict.fromkeys(map(_ladder_role, (data.role, *data.others)))),
             facts={"target": data.target, "level": data.level, "reason": data.reason},
         ),
     )
+
+
+def _rung(data: TicketEscalated) -> tuple[str | int, ...]:
+    """What tells the steps of a ticket's ladders apart, and the repetitions of one."""
+    step = (data.target, data.cycle, data.step)
+    return (*step, data.repetition) if data.repetition else step
 
 
 def _resolved(ticket: Known, data: TicketResolved, at: datetime) -> Outcome:

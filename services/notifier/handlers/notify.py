@@ -195,12 +195,11 @@ class Notifier:
     def _recipients(self, ticket: Known, news: News) -> Iterator[tuple[Recipient, Medium]]:
         """Yield whom the rules name; the assignee's place is taken by the lead while nobody is assigned."""
         for told in self._audience.told(news.node, news.priority or ticket.priority):
-            role = told.role if told.role is not None else news.escalated_to
-            if role is None or (news.roles is not None and role not in news.roles):
-                continue
-            if role is Role.ASSIGNEE and ticket.assignee is None:
-                role = Role.LEAD
-            yield self._recipient(ticket, role), told.medium
+            for role in (told.role,) if told.role is not None else news.escalated_to:
+                if news.roles is not None and role not in news.roles:
+                    continue
+                stands_in = role is Role.ASSIGNEE and ticket.assignee is None
+                yield self._recipient(ticket, Role.LEAD if stands_in else role), told.medium
 
     def _recipient(self, ticket: Known, role: Role) -> Recipient:
         if role is Role.REQUESTER:
@@ -346,5 +345,7 @@ def _address_of(role: Role, pool: PoolDefined | None) -> str | None:
         Role.LEAD: pool.lead_email,
         Role.SUPERVISOR: pool.supervisor_email,
         Role.DIRECTOR: pool.director_email,
+        # A pool without a team for emergencies has a director.
+        Role.EMERGENCY_TEAM: pool.emergency_team_email or pool.director_email,
     }
     return addresses.get(role)

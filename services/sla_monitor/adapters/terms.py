@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Final
 
 from schemas.directory import CalendarDefined, SlaPolicyDefined
-from schemas.vocabulary import Tier
 from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.sla_monitor.adapters.packaged import STANDARD, packaged_calendars, packaged_policies, policy_of
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, parse_calendar
+from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.instants import to_datetime
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy
 from services.sla_monitor.settings import SlaMonitorSettings
@@ -32,32 +32,34 @@ class DirectoryTerms:
     def __init__(self, directory: Directory, settings: SlaMonitorSettings) -> None:
         self._directory = directory
         self._default_id = settings.sla_policy
-        self._id_by_tier = dict(settings.sla_policy_by_tier)
         self._packaged = packaged_policies()
         self._packaged_calendars = {name: BusinessCalendar(hours) for name, hours in packaged_calendars().items()}
         self._always = BusinessCalendar(ALWAYS)
         self._policies: dict[tuple[str, int], tuple[SlaPolicyDefined, Policy | None]] = {}
         self._calendars: dict[str, tuple[CalendarDefined, BusinessCalendar]] = {}
+        self._ranked: tuple[tuple[SlaPolicyDefined, ...], tuple[str, ...]] | None = None
         self._complaints: set[tuple[object, ...]] = set()
 
-    def at_opening(self, tier: Tier, opened_at: datetime) -> Policy:
-        """The highest version that is in effect and can be used."""
-        policy_id = self._id_by_tier.get(tier, self._default_id)
-        for defined in reversed(self._directory.versions(SlaPolicyDefined, policy_id)):
-            policy = self._compiled(defined)
-            if policy is not None and _in_effect(defined, policy, opened_at):
+    def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
+        """The first policy, by rank, whose conditions hold; else the default one. Of each the version in effect."""
+        for policy_id in self._conditional():
+            policy = self._in_effect(policy_id, opened_at)
+            if policy is not None and policy.when.wanted and policy.when.hold_for(profile):
                 return policy
-        return self._own(policy_id)
+        return self._in_effect(self._default_id, opened_at) or self._own(self._default_id)
+
+    def find(self, policy_id: str, version: int) -> Policy | None:
+        """That version and no other, None where there is none that can be used."""
+        policy = self._exactly(policy_id, version)
+        if policy is None:
+            self._complain("policy_to_move_to_missing", policy=policy_id, version=version)
+        return policy
 
     def policy(self, policy_id: str, version: int) -> Policy:
         """That version, or the next best where it is gone."""
-        defined = self._directory.get(SlaPolicyDefined, policy_id, version)
-        policy = self._compiled(defined) if defined is not None else None
+        policy = self._exactly(policy_id, version)
         if policy is not None:
             return policy
-        own = self._packaged.get(policy_id)
-        if own is not None and own.version == version:
-            return own
         self._complain("policy_version_missing", policy=policy_id, version=version)
         for other in reversed(self._directory.versions(SlaPolicyDefined, policy_id)):
             policy = self._compiled(other)
@@ -85,6 +87,41 @@ class DirectoryTerms:
             compiled = next_best
         self._calendars[calendar_id] = (defined, compiled)
         return compiled
+
+    def _exactly(self, policy_id: str, version: int) -> Policy | None:
+        defined = self._directory.get(SlaPolicyDefined, policy_id, version)
+        policy = self._compiled(defined) if defined is not None else None
+        if policy is not None:
+            return policy
+        own = self._packaged.get(policy_id)
+        return own if own is not None and own.version == version else None
+
+    def _conditional(self) -> tuple[str, ...]:
+        """The ids of policies that may have conditions, by rank; sorted anew when the directory has others."""
+        defined = self._directory.all(SlaPolicyDefined)
+        if self._ranked is None or self._ranked[0] != defined:
+            ranks = {
+                policy.policy_id: policy.rank
+                for policy in self._packaged.values()
+                if policy.beside is None or policy.beside == self._default_id
+            }
+            for each in defined:
+                policy = self._compiled(each)
+                if policy is not None:
+                    ranks[policy.policy_id] = policy.rank
+            ranked = tuple(sorted(ranks, key=lambda policy_id: (ranks[policy_id], policy_id)))
+            self._ranked = (defined, ranked)
+        return self._ranked[1]
+
+    def _in_effect(self, policy_id: str, opened_at: datetime) -> Policy | None:
+        """The highest version that is in effect and can be used."""
+        for defined in reversed(self._directory.versions(SlaPolicyDefined, policy_id)):
+            policy = self._compiled(defined)
+            if policy is not None and _in_effect(defined, policy, opened_at):
+                return policy
+        own = self._packaged.get(policy_id)
+        since_us = own.effective_from_us if own is not None else None
+        return own if since_us is None or to_datetime(since_us) <= opened_at else None
 
     def _own(self, policy_id: str) -> Policy:
         if policy_id not in self._packaged:
@@ -134,6 +171,7 @@ def compile_calendar(defined: CalendarDefined) -> BusinessCalendar:
     """
     hours = parse_calendar(
         {
+            "version": defined.version,
             "timezone": defined.timezone,
             "hours": defined.hours,
             "holidays": defined.holidays,

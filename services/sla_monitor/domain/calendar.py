@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -50,11 +50,15 @@ class CalendarExhausted(InvalidCalendar):
 
 
 class CalendarHours(msgspec.Struct, frozen=True):
-    """A calendar as checked data. `week` has seven days from Monday; `days` maps dates to what replaces them."""
+    """A calendar as checked data. `week` has seven days from Monday; `days` maps dates to what replaces them.
+
+    `version` is 0 where the data has none.
+    """
 
     timezone: str
     week: tuple[tuple[WallInterval, ...], ...]
     days: dict[date, tuple[WallInterval, ...]] = {}
+    version: int = 0
 
     @property
     def opens_weekly(self) -> bool:
@@ -83,6 +87,25 @@ class _Table(NamedTuple):
     totals_us: list[int]
 
 
+class AnyCalendar(Protocol):
+    """A calendar, or a choice of them: what a ticket's clocks are judged by."""
+
+    def of(self, calendar_id: str | None) -> BusinessCalendar:
+        """The calendar that a target names; None for the one that the ticket goes by."""
+        ...
+
+
+class Calendars(NamedTuple):
+    """The calendar that a ticket goes by, and the ones that single targets name."""
+
+    main: BusinessCalendar
+    named: Callable[[str], BusinessCalendar]
+
+    def of(self, calendar_id: str | None) -> BusinessCalendar:
+        """See `AnyCalendar`."""
+        return self.main if calendar_id is None else self.named(calendar_id)
+
+
 class BusinessCalendar:
     """Arithmetic on the open time of a calendar. Instants and spans are microseconds.
 
@@ -95,6 +118,16 @@ class BusinessCalendar:
         self.hours = hours
         self._zone = _zone(hours.timezone)
         self._table = _Table(0, 0, [0], [0], [0])
+
+    @property
+    def version(self) -> int:
+        """The version of its data, 0 where it has none."""
+        return self.hours.version
+
+    def of(self, calendar_id: str | None) -> BusinessCalendar:
+        """Itself: the only calendar there is serves whatever a target names. See `AnyCalendar`."""
+        del calendar_id
+        return self
 
     def add(self, start_us: int, open_us: int) -> int:
         """The first instant at which `open_us` of open time have passed since `start_us`.
@@ -253,7 +286,10 @@ def parse_calendar(data: object) -> CalendarHours:
     days = _replaced_days(form)
     if not any(week) and not any(days.values()):
         raise InvalidCalendar("the calendar never opens")
-    return CalendarHours(timezone=str(timezone), week=week, days=days)
+    version = form.get("version", 0)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 0:
+        raise InvalidCalendar(f"version counts from 1, got {version!r}")
+    return CalendarHours(timezone=str(timezone), week=week, days=days, version=version)
 
 
 def _replaced_days(form: Mapping[str, Any]) -> dict[date, tuple[WallInterval, ...]]:

@@ -10,9 +10,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain import facts as f
+from services.sla_monitor.domain.calendar import AnyCalendar, BusinessCalendar
 from services.sla_monitor.domain.cycles import Cycle
-from services.sla_monitor.domain.ladder import BREACH, WARNING, Mark, marks_ahead
+from services.sla_monitor.domain.instants import SECOND_US
+from services.sla_monitor.domain.ladder import (
+    BREACH,
+    MAX_REPEATS,
+    MAX_STEPS,
+    WARNING,
+    EscalationStep,
+    Mark,
+    next_mark,
+)
 from services.sla_monitor.domain.policy import Policy, Target
 from services.sla_monitor.domain.targets import (
     BREACHED,
@@ -21,9 +31,11 @@ from services.sla_monitor.domain.targets import (
     PAUSED,
     RUNNING,
     TargetReport,
+    consumed,
     judge,
     judge_superseded,
     reach,
+    report_of,
 )
 
 STARTED: Final = "started"
@@ -33,6 +45,17 @@ WARNED: Final = "warned"
 RETRACTED: Final = "breach_retracted"
 ESCALATED: Final = "escalated"
 
+LATE_US: Final = 60 * SECOND_US
+"""A step that is told this long after it was due is told late: there was an outage, or a backlog."""
+MAX_MARKS: Final = 2 * MAX_STEPS + 1 + MAX_STEPS * MAX_REPEATS
+"""No cycle has more marks."""
+
+_CANCELLATIONS: Final = {
+    f.CANCELLED: "the ticket was withdrawn",
+    f.REOPENED: "the ticket was reopened",
+    f.SURVEY_WAIVED: "no survey is to be offered",
+}
+_NO_TARGET: Final = "the priority has no such target"
 LIVE: Final = frozenset({RUNNING, PAUSED})
 
 
@@ -40,7 +63,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What subscribers were last told of a cycle.
 
     `breached` are the generations whose breach stands, `retractions` counts those that fell; `warnings` and `steps`
-    are the numbers of the last warning and ladder step passed. `next_us` is when the next mark will be passed.
+    are the numbers of the last warning and ladder step told. `next_us` is when the next mark will be passed. `ladder`
+    are the steps that the ladder has, as bits, of the policy of `regime`: both fixed when the cycle started. `repeats`
+    counts how often the last step was repeated, `told_open_us` is what the clock had consumed when it was told first.
     """
 
     generation: int
@@ -51,12 +76,18 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     warnings: int = 0
     steps: int = 0
     next_us: int | None = None
+    ladder: int = 0
+    regime: int = 0
+    repeats: int = 0
+    told_open_us: int = 0
 
 
 class Change(msgspec.Struct, frozen=True):
     """One thing to tell: `what` happened at `at_us`, with the clock as it then stood.
 
-    `percent` is set for warnings, `step` and `role` for escalations, `reason` where the change needs one.
+    `percent` is set for warnings, `step` and `rung` for escalations: its number and what it asks for, with how often it
+    was told before in `repetition`, until when it is to be acknowledged, and whether it is told late (`LATE_US`).
+    `reason` where the change needs one.
     """
 
     what: str
@@ -65,7 +96,10 @@ class Change(msgspec.Struct, frozen=True):
     report: TargetReport
     percent: int = 0
     step: int = 0
-    role: str = ""
+    rung: EscalationStep | None = None
+    repetition: int = 0
+    acknowledge_by_us: int | None = None
+    late: bool = False
     reason: str = ""
 
 
@@ -77,11 +111,12 @@ class Cause(NamedTuple):
 
 
 def compare(
-    cycle: Cycle, told: Told | None, calendar: BusinessCalendar, now_us: int, cause: Cause
+    cycle: Cycle, told: Told | None, calendar: AnyCalendar, now_us: int, cause: Cause, ladder: int = 0
 ) -> tuple[list[Change], Told | None]:
     """The changes of a cycle against what was told of it, and what has then been told; None: it never applied.
 
-    A breach of a clock that still runs is not found here, it is a mark: only one that was told is looked at again.
+    A breach of a clock that still runs is not found here, it is a mark: only one that was told is looked at again. A
+    clock that the same fact started and stopped gets its verdict alone. `ladder` are the steps of a cycle that is new.
     """
     report = judge(cycle, calendar, now_us)
     superseded = judge_superseded(cycle, calendar) if report is None else report.superseded
@@ -100,7 +135,7 @@ def compare(
     before = told.breached if told is not None else ()
     fallen = [generation for generation in before if generation not in breached]
     changes = [_retraction(shown, generation, cause) for generation in fallen]
-    if told is None:
+    if told is None and cycle.stopped_by != cycle.started_by:
         changes.append(_change(STARTED, shown, cause))
     changes += [
         _change(BREACHED, earlier, cause)
@@ -108,14 +143,16 @@ def compare(
         if generation not in before and earlier is not report
     ]
     changes += [_change(what, shown, cause) for what in _moves(told, shown, before)]
-    return changes, Told(
+    if told is None:
+        told = Told(generation=0, state=state, ladder=ladder, regime=cycle.regime)
+    return changes, msgspec.structs.replace(
+        told,
         generation=shown.generation,
         state=state,
         due_us=shown.due_us,
         breached=tuple(sorted(breached)),
-        retractions=(told.retractions if told is not None else 0) + len(fallen),
-        warnings=told.warnings if told is not None else 0,
-        steps=told.steps if told is not None else 0,
+        retractions=told.retractions + len(fallen),
+        next_us=None,
     )
 
 
@@ -135,66 +172,112 @@ def withdraw(told: Told, last: TargetReport, cause: Cause) -> tuple[list[Change]
 
 
 def advance(
-    cycle: Cycle, told: Told, policy: Policy, calendar: BusinessCalendar, now_us: int | None
+    cycle: Cycle, told: Told, policy: Policy, calendar: AnyCalendar, now_us: int, *, passing: bool
 ) -> tuple[list[Change], Told]:
     """Pass the marks of a running cycle up to `now_us`, in order, and note when the next one will be passed.
 
-    With None no mark is passed. Marks that a cycle stopped before, or that lie behind a pause, are not ahead.
+    Without `passing` no mark is passed. Marks that a cycle stopped before, or that lie behind a pause, are not ahead.
     """
     changes: list[Change] = []
     next_us = None
     target = cycle.target
     if target is not None and cycle.stopped_us is None:
-        ahead = marks_ahead(
-            policy,
-            cycle.name,
-            target,
-            warnings_passed=told.warnings,
-            steps_passed=told.steps,
-            breached=cycle.generation in told.breached,
-        )
-        for mark in ahead:
-            reached_us = reach(cycle, mark.open_us, calendar)
-            if reached_us is None:
+        climb = _Climb(cycle, target, policy.regime(told.regime), calendar.of(target.calendar_id), now_us)
+        for _ in range(MAX_MARKS):
+            mark = climb.next_mark(told)
+            reached_us = None if mark is None else climb.reach(mark.open_us)
+            if mark is None or reached_us is None:
                 break
             passed_us = mark.passed_us(reached_us)
-            if now_us is None or passed_us > now_us:
+            if not passing or passed_us > now_us:
                 next_us = passed_us
                 break
-            change, told = _pass(cycle, target, told, mark, reached_us, calendar)
+            change, told = climb.climb(told, mark, reached_us)
             changes.append(change)
     return changes, told if told.next_us == next_us else msgspec.structs.replace(told, next_us=next_us)
 
 
-def _pass(
-    cycle: Cycle, target: Target, told: Told, mark: Mark, reached_us: int, calendar: BusinessCalendar
-) -> tuple[Change, Told]:
-    """Tell that a mark was passed, with the clock as it stood when it was reached, however late that is seen."""
-    at_mark = judge(cycle, calendar, reached_us)
-    if at_mark is None:
-        raise AssertionError("a cycle with a target has a report")
-    due_us = reach(cycle, target.budget_us, calendar)
-    key = f"{cycle.name}:{cycle.number}:{cycle.generation}"
-    if mark.kind == WARNING:
-        shown = msgspec.structs.replace(at_mark, state=RUNNING, due_us=due_us)
-        change = Change(WARNED, f"{key}:{WARNED}-{mark.percent}", reached_us, shown, percent=mark.percent)
-        return change, msgspec.structs.replace(told, warnings=mark.number)
-    shown = msgspec.structs.replace(at_mark, state=BREACHED, due_us=due_us)
-    if mark.kind == BREACH:
-        again = f":again-{told.retractions}" if told.retractions else ""
-        change = Change(BREACHED, f"{key}:{BREACHED}{again}", reached_us, shown)
-        breached = tuple(sorted({*told.breached, cycle.generation}))
-        return change, msgspec.structs.replace(told, state=BREACHED, due_us=due_us, breached=breached)
-    change = Change(
-        ESCALATED,
-        f"{key}:{ESCALATED}-{mark.number}",
-        reached_us,
-        shown,
-        step=mark.number,
-        role=mark.role,
-        reason=f"{cycle.name} is overdue",
-    )
-    return change, msgspec.structs.replace(told, steps=mark.number)
+class _Climb:
+    """A running cycle on its ladder. What it was asked last is remembered: a breach and its first step coincide."""
+
+    def __init__(self, cycle: Cycle, target: Target, policy: Policy, calendar: BusinessCalendar, now_us: int) -> None:
+        self._cycle = cycle
+        self._target = target
+        self._policy = policy
+        self._calendar = calendar
+        self._now_us = now_us
+        self._due_us = reach(cycle, target.budget_us, calendar)
+        self._shown: TargetReport | None = None
+        self._shown_us = -1
+
+    def next_mark(self, told: Told) -> Mark | None:
+        """The mark ahead, None where there is none."""
+        policy = self._policy
+        acknowledged = None
+        if self._cycle.acknowledged_us and told.steps:
+            amounts = (consumed(self._cycle, at_us, self._calendar) for at_us in self._cycle.acknowledged_us)
+            acknowledged = next((open_us for open_us in amounts if open_us >= told.told_open_us), None)
+        breached = self._cycle.generation in told.breached
+        return next_mark(policy.warn_at, policy.escalation, self._target.budget_us, told, breached, acknowledged)
+
+    def reach(self, open_us: int) -> int | None:
+        """When the cycle has consumed that much, its last stretch going on; None while paused."""
+        if open_us == self._target.budget_us:
+            return self._due_us
+        return reach(self._cycle, open_us, self._calendar)
+
+    def climb(self, told: Told, mark: Mark, reached_us: int) -> tuple[Change, Told]:
+        """Tell that a mark was passed, with the clock as it stood when it was reached, however late that is seen."""
+        cycle = self._cycle
+        key = f"{cycle.name}:{cycle.number}:{cycle.generation}"
+        over = mark.kind == BREACH or cycle.generation in told.breached
+        shown = self._report(reached_us, BREACHED if over else RUNNING)
+        if mark.kind == WARNING:
+            change = Change(WARNED, f"{key}:{WARNED}-{mark.percent}", reached_us, shown, percent=mark.percent)
+            return change, msgspec.structs.replace(told, warnings=mark.number)
+        if mark.kind == BREACH:
+            again = f":again-{told.retractions}" if told.retractions else ""
+            change = Change(BREACHED, f"{key}:{BREACHED}{again}", reached_us, shown)
+            breached = (*told.breached, cycle.generation) if told.breached else (cycle.generation,)
+            return change, msgspec.structs.replace(told, state=BREACHED, due_us=self._due_us, breached=breached)
+        return self._step(told, mark, shown, reached_us, key)
+
+    def _report(self, at_us: int, state: str) -> TargetReport:
+        shown = self._shown
+        if shown is None or self._shown_us != at_us or shown.state != state:
+            shown = report_of(self._cycle, self._target, self._calendar, at_us, state, self._due_us)
+            self._shown, self._shown_us = shown, at_us
+        return shown
+
+    def _step(self, told: Told, mark: Mark, shown: TargetReport, reached_us: int, key: str) -> tuple[Change, Told]:
+        step = mark.step
+        if step is None:
+            raise AssertionError("a step's mark has its step")
+        if mark.repetition:
+            climbed = msgspec.structs.replace(told, repeats=mark.repetition)
+        else:
+            open_us = mark.open_us
+            if step.acknowledge_us or step.repeat_times:
+                # Whoever is told late has the whole time to acknowledge.
+                open_us = max(open_us, consumed(self._cycle, self._now_us, self._calendar))
+            climbed = msgspec.structs.replace(told, steps=mark.number, repeats=0, told_open_us=open_us)
+        by_us = None
+        if step.acknowledge_us:
+            by_us = self.reach(climbed.told_open_us + step.acknowledge_us)
+        again = f".{mark.repetition}" if mark.repetition else ""
+        used = "overdue" if shown.state == BREACHED else f"at {shown.elapsed_us / shown.budget_us:.0%}"
+        return Change(
+            ESCALATED,
+            f"{key}:{ESCALATED}-{mark.number}{again}",
+            reached_us,
+            shown,
+            step=mark.number,
+            rung=step,
+            repetition=mark.repetition,
+            acknowledge_by_us=by_us,
+            late=self._now_us - reached_us > LATE_US,
+            reason=f"{shown.target} is {used}",
+        ), climbed
 
 
 def _is_known_breach(report: TargetReport, told: Told | None) -> bool:
@@ -238,7 +321,8 @@ def _moves(told: Told | None, shown: TargetReport, before: tuple[int, ...]) -> l
 def _change(what: str, report: TargetReport, cause: Cause, reason: str = "") -> Change:
     key = f"{report.target}:{report.cycle}:{report.generation}:{what}:{cause.mark}"
     if what == CANCELLED and not reason:
-        reason = "the ticket was withdrawn" if report.stopped_us is not None else "the priority has no such target"
+        stopped = report.stopped_us is not None
+        reason = _CANCELLATIONS.get(report.cancelled_by, "no longer called for") if stopped else _NO_TARGET
     return Change(what, key, cause.at_us, report, reason=reason)
 
 

@@ -1,26 +1,23 @@
 """Which clocks ran when, and in which statuses they stood: facts become cycles. No calendar and no verdict here.
 
-A cycle is one run of one target. Rules are those of shared/sla-cases.md:
+A cycle is one run of one target; `clocks.py` says by which facts it starts and stops. For all of them:
 
-- `assignment` runs from the opening to the first assignment, `first_response` to the first agent reply, `resolution`
-  to resolved or closed, which end everything else too; only `resolution` starts again when reopened, with the status
-  `open`.
-- `next_response` starts with a customer's message once the first response has stopped, unless one is waiting already
-  or the ticket is resolved, and stops with the agent's reply.
-- Each change of the priority in force that gives a running target another budget or other pausing statuses begins a
-  new generation of its cycle; what has stopped keeps its last one. Whether a status pauses is decided by the priority
-  in force at that time.
+- Resolved and closed end a ticket, once; only then `reopened` says anything, and begins with the status `open`.
+- Each change of what is in force (the priority, the policy) that gives a running target another budget or other pausing
+  statuses begins a new generation of its cycle; what has stopped keeps its last one. Whether a status pauses is decided
+  by the priority in force at that time.
 - Nothing happens to a ticket before its opening: facts stamped earlier count as happening right after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from services.sla_monitor.domain import facts as f
+from services.sla_monitor.domain.clocks import Reaction, Start
 from services.sla_monitor.domain.facts import Fact, Past
-from services.sla_monitor.domain.policy import Target, Targets, pause_on
+from services.sla_monitor.domain.policy import Rules, Target
 
 REOPENED_STATUS: Final = "open"
 _NOTHING_NAMED: Final[dict[str, Target]] = {}
@@ -49,81 +46,98 @@ class Cycle:
     `stretches` and `superseded` have ended; then comes the last stretch, since `since_us`, running or `paused_in` a
     status, and the current generation, number `generation`, under `priority` and `target`. `started_by`, `stopped_by`
     and `changed_by` are the sequences of the facts that did it, the last for any change. `stopped_us` None: it still
-    runs. `cancelled`: it stopped because the ticket was withdrawn.
+    runs. `cancelled_by`: the kind of fact that stopped it without a verdict, else empty. `acknowledged_us` are when its
+    escalations were acknowledged; `regime` is the policy under which it started. `idle` are the statuses that pause it
+    while no target is in force.
     """
 
-    __slots__ = (
-        "cancelled",
-        "changed_by",
-        "generation",
-        "name",
-        "number",
-        "paused_in",
-        "priority",
-        "since_us",
-        "started_by",
-        "started_us",
-        "stopped_by",
-        "stopped_us",
-        "stretches",
-        "superseded",
-        "target",
-    )
+    # Most cycles keep these.
+    stopped_us: int | None = None
+    stopped_by: int | None = None
+    cancelled_by = ""
+    regime = 0
+    generation = 1
+    stretches: tuple[Stretch, ...] = ()
+    superseded: tuple[Generation, ...] = ()
+    acknowledged_us: tuple[int, ...] = ()
 
-    def __init__(self, name: str, number: int, fact: Fact, priority: str, target: Target | None, status: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        fact: Fact,
+        priority: str,
+        target: Target | None,
+        status: str,
+        idle: frozenset[str],
+    ) -> None:
         self.name = name
         self.number = number
         self.started_us = self.since_us = fact.at_us
         self.started_by = self.changed_by = fact.sequence
-        self.stopped_us: int | None = None
-        self.stopped_by: int | None = None
-        self.cancelled = False
         self.priority = priority
         self.target = target
-        self.generation = 1
-        self.paused_in = status if status in pause_on(target, name) else None
-        self.stretches: list[Stretch] = []
-        self.superseded: list[Generation] = []
+        self.idle = idle
+        self.paused_in = status if status in (idle if target is None else target.pause_on) else None
 
     def see_status(self, fact: Fact, status: str) -> None:
         """Pause, resume, or go on as before."""
-        paused_in = status if status in pause_on(self.target, self.name) else None
+        target = self.target
+        paused_in = status if status in (self.idle if target is None else target.pause_on) else None
         if paused_in != self.paused_in:
             if fact.at_us > self.since_us:
-                self.stretches.append(Stretch(self.since_us, fact.at_us, self.paused_in))
+                self.stretches = (*self.stretches, Stretch(self.since_us, fact.at_us, self.paused_in))
             self.since_us, self.paused_in, self.changed_by = fact.at_us, paused_in, fact.sequence
 
-    def see_priority(self, fact: Fact, priority: str, target: Target | None, status: str) -> None:
-        """Begin a generation if the new priority has another target; then pausing goes by it."""
+    def see_terms(self, fact: Fact, priority: str, target: Target | None, status: str) -> None:
+        """Begin a generation if what is in force now promises another target; then pausing goes by it."""
         if target != self.target:
-            self.superseded.append(Generation(self.generation, self.priority, self.target, fact.at_us))
+            ended = Generation(self.generation, self.priority, self.target, fact.at_us)
+            self.superseded = (*self.superseded, ended)
             self.generation += 1
             self.target = target
             self.changed_by = fact.sequence
         self.priority = priority
         self.see_status(fact, status)
 
-    def stop(self, fact: Fact) -> None:
+    def stop(self, fact: Fact, *, cancelled: bool = False) -> None:
         """Stop for good."""
         self.stopped_us = fact.at_us
         self.stopped_by = self.changed_by = fact.sequence
-        self.cancelled = fact.kind == f.CANCELLED
+        if cancelled:
+            self.cancelled_by = fact.kind
+
+    def acknowledge(self, fact: Fact) -> None:
+        """Note that someone answers for its escalation."""
+        self.acknowledged_us = (*self.acknowledged_us, fact.at_us)
+        self.changed_by = fact.sequence
 
 
-def cycles_of(facts: tuple[Fact, ...] | list[Fact], targets: Targets, past: Past) -> list[Cycle]:
+def cycles_of(facts: Sequence[Fact], rules: Rules, past: Past) -> list[Cycle]:
     """All cycles that the facts began, in the order of their starts, those of the past not included.
 
     Args:
         facts: ordered as `facts.insert` orders them; without an opening (and no settled past) there are no cycles.
-        targets: the policy's targets by priority.
+        rules: which clocks there are, and the policy's targets by priority.
         past: counts of cycles whose facts were let go.
     """
-    clocks = _Clocks(targets, past)
+    return read_facts(facts, rules, past).cycles
+
+
+def past_after(facts: Sequence[Fact], rules: Rules, past: Past) -> Past:
+    """What remains to be known of facts that end with a ticket's end. Arguments are those of `cycles_of`."""
+    after = read_facts(facts, rules, past)
+    return Past(facts[-1].at_us, after.priority, after.numbers, after.policy, after.closed)
+
+
+def read_facts(facts: Sequence[Fact], rules: Rules, past: Past) -> Reading:
+    """The clocks as they stand after the facts. Arguments are those of `cycles_of`."""
+    reading = Reading(rules, past)
     if past.settled_us is None and facts and facts[0].kind != f.OPENED:
         facts = _opening_first(facts)
     for fact in facts:
-        _HANDLERS[fact.kind](clocks, fact)
-    return clocks.cycles
+        reading.read(fact)
+    return reading
 
 
 def _opening_first(facts: Iterable[Fact]) -> list[Fact]:
@@ -138,94 +152,177 @@ def _opening_first(facts: Iterable[Fact]) -> list[Fact]:
     return []
 
 
-class _Clocks:
-    """The running cycles of one ticket while its facts are read. A method for each kind of fact."""
+class Reading:
+    """The clocks of one ticket while its facts are read: `cycles` that they began, and what is in force.
 
-    __slots__ = ("_named", "_numbers", "_opened", "_priority", "_resolved", "_running", "_status", "_targets", "cycles")
+    `policy` is the one that the ticket was moved to last, None while it goes by its first; `numbers` counts cycles.
+    """
 
-    def __init__(self, targets: Targets, past: Past) -> None:
+    __slots__ = (
+        "_named",
+        "_on",
+        "_opened",
+        "_plan",
+        "_regime",
+        "_resolved",
+        "_rules",
+        "_running",
+        "_status",
+        "_targets",
+        "closed",
+        "cycles",
+        "numbers",
+        "policy",
+        "priority",
+    )
+
+    def __init__(self, rules: Rules, past: Past) -> None:
         self.cycles: list[Cycle] = []
-        self._targets = targets
+        self._rules = rules
+        self._plan = rules.plan
+        self._on = rules.plan.on
+        self.policy = past.policy
+        self._targets = rules.targets if past.policy is None else rules.later.get(past.policy, rules.targets)
+        self._regime = _regime_of(rules, past.policy)
         self._running: dict[str, Cycle] = {}
-        self._numbers = {"resolution": past.resolutions, "next_response": past.responses}
+        self.numbers = dict(past.numbers) if past.numbers else {}
         self._opened = self._resolved = past.settled_us is not None
-        self._priority = past.priority or ""
-        self._named = targets.get(self._priority, _NOTHING_NAMED)
+        self.closed = past.closed
+        self.priority = past.priority or ""
+        self._named = self._targets.get(self.priority, _NOTHING_NAMED)
         self._status = REOPENED_STATUS
 
-    def open(self, fact: Fact) -> None:
-        """Start what starts with a ticket; a second opening says nothing new."""
-        if not self._opened:
-            self._opened = True
-            self._set_priority(fact)
-            for name in ("assignment", "first_response", "resolution"):
-                self._start(name, fact)
+    def read(self, fact: Fact) -> None:
+        """Take in the next fact: what it says of the ticket first, then what it does to clocks."""
+        kind = fact.kind
+        note = _NOTES.get(kind)
+        if note is not None and not note(self, fact):
+            return
+        reaction = self._on.get(kind)
+        if reaction is not None:
+            self._react(reaction, fact)
+        if kind in self._plan.valued and fact.value is not None:
+            reaction = self._on.get(f"{kind}:{fact.value}")
+            if reaction is not None:
+                self._react(reaction, fact)
 
-    def assign(self, fact: Fact) -> None:
-        """Stop waiting for an assignment."""
-        self._stop("assignment", fact)
+    def note_opened(self, fact: Fact) -> bool:
+        """A ticket exists; a second opening says nothing new."""
+        if self._opened:
+            return False
+        self._opened = True
+        self.priority = fact.value or ""
+        self._named = self._targets.get(self.priority, _NOTHING_NAMED)
+        return True
 
-    def answer(self, fact: Fact) -> None:
-        """Stop what waits for an answer: next_response never waits while first_response runs, so at most one stops."""
-        self._stop("first_response", fact)
-        self._stop("next_response", fact)
-
-    def ask(self, fact: Fact) -> None:
-        """Wait for an answer, unless one is waited for already or the ticket is resolved."""
-        if not self._resolved and "first_response" not in self._running and "next_response" not in self._running:
-            self._start("next_response", fact)
-
-    def change_status(self, fact: Fact) -> None:
+    def note_status(self, fact: Fact) -> bool:
         """Pause and resume."""
         self._status = fact.value or ""
         for cycle in self._running.values():
             cycle.see_status(fact, self._status)
+        return True
 
-    def change_priority(self, fact: Fact) -> None:
+    def note_priority(self, fact: Fact) -> bool:
         """Put another priority in force."""
-        self._set_priority(fact)
-        for name, cycle in self._running.items():
-            cycle.see_priority(fact, self._priority, self._named.get(name), self._status)
+        self.priority = fact.value or ""
+        self._retarget(fact)
+        return True
 
-    def end(self, fact: Fact) -> None:
-        """Stop everything; what is resolved already stays so."""
+    def note_policy(self, fact: Fact) -> bool:
+        """Put another policy in force."""
+        if fact.value is not None and fact.value in self._rules.later:
+            self.policy = fact.value
+            self._targets = self._rules.later[fact.value]
+            self._regime = _regime_of(self._rules, fact.value)
+            self._retarget(fact)
+        return True
+
+    def note_end(self, fact: Fact) -> bool:
+        """It is resolved or closed; what is resolved already stays so, but may still be closed."""
+        closes = fact.kind == f.CLOSED
+        if (self.closed or not closes) and self._resolved:
+            return False
+        self.closed = closes
         if not self._resolved:
             self._resolved = True
-            for cycle in self._running.values():
-                cycle.stop(fact)
-            self._running.clear()
+            reaction = self._on.get(f.ENDED)
+            if reaction is not None:
+                self._react(reaction, fact)
+        return True
 
-    def reopen(self, fact: Fact) -> None:
-        """Begin the next resolution, if the ticket is resolved."""
-        if self._resolved:
-            self._resolved = False
-            self._status = REOPENED_STATUS
-            self._start("resolution", fact)
+    def note_cancelled(self, fact: Fact) -> bool:
+        """Everything stops, and nothing starts again."""
+        self._resolved = True
+        for cycle in self._running.values():
+            cycle.stop(fact, cancelled=True)
+        self._running.clear()
+        return True
 
-    def _set_priority(self, fact: Fact) -> None:
-        self._priority = fact.value or ""
-        self._named = self._targets.get(self._priority, _NOTHING_NAMED)
+    def note_reopened(self, fact: Fact) -> bool:
+        """It goes on, if it was resolved."""
+        del fact
+        if not self._resolved:
+            return False
+        self._resolved = self.closed = False
+        self._status = REOPENED_STATUS
+        return True
 
-    def _start(self, name: str, fact: Fact) -> None:
-        number = self._numbers[name] = self._numbers.get(name, 0) + 1
-        cycle = Cycle(name, number, fact, self._priority, self._named.get(name), self._status)
+    def note_acknowledged(self, fact: Fact) -> bool:
+        """Someone answers for the escalation of one cycle, or of all that run."""
+        for cycle in self._running.values():
+            if fact.value is None or fact.value == f"{cycle.name}:{cycle.number}":
+                cycle.acknowledge(fact)
+        return True
+
+    def _retarget(self, fact: Fact) -> None:
+        self._named = self._targets.get(self.priority, _NOTHING_NAMED)
+        clocks = self._plan.clocks
+        for name, cycle in self._running.items():
+            if fact.kind in clocks[name].retarget_on:
+                cycle.see_terms(fact, self.priority, self._named.get(name), self._status)
+
+    def _react(self, reaction: Reaction, fact: Fact) -> None:
+        running = self._running
+        for name in reaction.cancels:
+            if name in running:
+                running.pop(name).stop(fact, cancelled=True)
+        for name in reaction.stops:
+            if name in running:
+                running.pop(name).stop(fact)
+        for start in reaction.starts:
+            if start.name not in running and self._may_start(start, fact):
+                self._start(start, fact)
+
+    def _may_start(self, start: Start, fact: Fact) -> bool:
+        if not self._opened or (self._resolved and not start.when_resolved) or start.after in self._running:
+            return False
+        # What an opening began may be over, and what ended it let go.
+        return fact.kind != f.OPENED or not self.numbers.get(start.name)
+
+    def _start(self, start: Start, fact: Fact) -> None:
+        name = start.name
+        number = self.numbers[name] = self.numbers.get(name, 0) + 1
+        cycle = Cycle(name, number, fact, self.priority, self._named.get(name), self._status, start.idle)
+        if self._regime:
+            cycle.regime = self._regime
         self._running[name] = cycle
         self.cycles.append(cycle)
 
-    def _stop(self, name: str, fact: Fact) -> None:
-        if name in self._running:
-            self._running.pop(name).stop(fact)
+
+def _regime_of(rules: Rules, ref: str | None) -> int:
+    """The place of a policy among those that the ticket went by, from 1; 0 is the first."""
+    return next((number for number, each in enumerate(rules.later, start=1) if each == ref), 0)
 
 
-_HANDLERS: Final = {
-    f.OPENED: _Clocks.open,
-    f.ASSIGNED: _Clocks.assign,
-    f.AGENT_REPLIED: _Clocks.answer,
-    f.CUSTOMER_REPLIED: _Clocks.ask,
-    f.STATUS: _Clocks.change_status,
-    f.PRIORITY: _Clocks.change_priority,
-    f.RESOLVED: _Clocks.end,
-    f.CLOSED: _Clocks.end,
-    f.CANCELLED: _Clocks.end,
-    f.REOPENED: _Clocks.reopen,
+_NOTES: Final = {
+    f.OPENED: Reading.note_opened,
+    f.STATUS: Reading.note_status,
+    f.PRIORITY: Reading.note_priority,
+    f.POLICY: Reading.note_policy,
+    f.RESOLVED: Reading.note_end,
+    f.CLOSED: Reading.note_end,
+    f.CANCELLED: Reading.note_cancelled,
+    f.REOPENED: Reading.note_reopened,
+    f.ACKNOWLEDGED: Reading.note_acknowledged,
 }
+"""What some facts say of the ticket itself; False where they say nothing new."""

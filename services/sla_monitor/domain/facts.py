@@ -24,9 +24,57 @@ CLOSED: Final = "closed"
 REOPENED: Final = "reopened"
 CANCELLED: Final = "cancelled"
 """The ticket was withdrawn or merged into another: clocks stop without a verdict, unless they were breached."""
+REGISTERED: Final = "registered"
+"""The request became a ticket."""
+QUEUED: Final = "queued"
+ACCEPTED: Final = "accepted"
+DECLINED: Final = "declined"
+ESCALATED: Final = "escalated"
+ESCALATION_REQUESTED: Final = "escalation_requested"
+"""Someone asked for an escalation by hand."""
+ACKNOWLEDGED: Final = "acknowledged"
+PLAN_WANTED: Final = "plan_wanted"
+"""An escalation asked for a handling plan."""
+PLAN_SUBMITTED: Final = "plan_submitted"
+CUSTOMER_NOTIFIED: Final = "customer_notified"
+"""The customer was told of the solution."""
+SURVEY_OFFERED: Final = "survey_offered"
+SURVEY_WAIVED: Final = "survey_waived"
+RATED_LOW: Final = "rated_low"
+POLICY: Final = "policy"
+"""The ticket goes by another policy from here on; the value names it (`policy_ref`)."""
 
-KINDS: Final = (OPENED, ASSIGNED, AGENT_REPLIED, CUSTOMER_REPLIED, STATUS, PRIORITY, RESOLVED, CLOSED, REOPENED)
-"""What a case may hold; the words are those of shared/sla-cases.md."""
+KINDS: Final = (
+    OPENED,
+    ASSIGNED,
+    AGENT_REPLIED,
+    CUSTOMER_REPLIED,
+    STATUS,
+    PRIORITY,
+    RESOLVED,
+    CLOSED,
+    REOPENED,
+    REGISTERED,
+    QUEUED,
+    ACCEPTED,
+    DECLINED,
+    ESCALATED,
+    ESCALATION_REQUESTED,
+    ACKNOWLEDGED,
+    PLAN_WANTED,
+    PLAN_SUBMITTED,
+    CUSTOMER_NOTIFIED,
+    SURVEY_OFFERED,
+    SURVEY_WAIVED,
+    RATED_LOW,
+)
+"""What a case may hold. The first nine are the words of shared/sla-cases.md; the others have no value, but may."""
+
+ALL_KINDS: Final = (*KINDS, CANCELLED, POLICY)
+"""Every kind. What is kept of a ticket names them by their place here: new ones go to the end."""
+
+ENDED: Final = "ended"
+"""In a clock's conditions: whatever ends a ticket that is not resolved yet, `resolved` or `closed`."""
 
 ENDS: Final = frozenset({RESOLVED, CLOSED, CANCELLED})
 REPLIES: Final = frozenset({AGENT_REPLIED, CUSTOMER_REPLIED})
@@ -36,8 +84,10 @@ MAX_FACTS: Final = 256
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One thing that happened at `at_us`. `value` is the priority of `opened` and `priority`, the status of `status`.
+    """One thing that happened at `at_us`.
 
+    `value` is the priority of `opened` and `priority`, the status of `status`, the pool of `assigned` and `queued`,
+    the support level of `escalated`, the `target:cycle` of `acknowledged` (None: all that run), the policy of `policy`.
     `sequence` is the ledger's number of the event, or the place in a case.
     """
 
@@ -48,16 +98,18 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Past(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What remains of facts that were let go: how many cycles they held.
+    """What remains of facts that were let go: how many cycles of each target they held.
 
-    `settled_us` is when the ticket was resolved with everything before it let go, and `priority` the one then in
-    force; both None while its opening is still among the facts.
+    `settled_us` is when the ticket ended with everything up to then let go, `priority` and `policy` what was then in
+    force; None while its opening is still among the facts (`policy` also for the one it began with). `closed`: that end
+    was its closing.
     """
 
     settled_us: int | None = None
     priority: str | None = None
-    resolutions: int = 0
-    responses: int = 0
+    numbers: dict[str, int] = {}
+    policy: str | None = None
+    closed: bool = False
 
 
 NO_PAST: Final = Past()

@@ -20,6 +20,7 @@ TICK_US: Final = 1
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+_written: Final = msgspec.to_builtins
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -53,7 +54,8 @@ def from_text(text: object) -> int:
 
 def to_text(at_us: int) -> str:
     """RFC 3339 in UTC with `Z`, with microseconds only where there are any."""
-    return to_datetime(at_us).isoformat().replace("+00:00", "Z")
+    text: str = _written(EPOCH + timedelta(microseconds=at_us))
+    return text
 
 
 def from_seconds(seconds: float) -> int:

@@ -16,13 +16,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.calendar import AnyCalendar
 from services.sla_monitor.domain.changes import Cause, Change, Told, advance, compare, withdraw
 from services.sla_monitor.domain.condense import condense, settle
+from services.sla_monitor.domain.conditions import NOBODY, Profile
 from services.sla_monitor.domain.cycles import Cycle, cycles_of
 from services.sla_monitor.domain.facts import MAX_FACTS, NO_PAST, Fact, Past, insert
+from services.sla_monitor.domain.ladder import steps_of
 from services.sla_monitor.domain.policy import Policy
-from services.sla_monitor.domain.targets import judge
+from services.sla_monitor.domain.targets import judge, reach
 
 
 class Clocks(msgspec.Struct, frozen=True, array_like=True):
@@ -41,15 +43,23 @@ class Outcome(NamedTuple):
     wake_us: int | None
 
 
-def see(clocks: Clocks, new: Sequence[Fact], policy: Policy, calendar: BusinessCalendar, now_us: int) -> Outcome:
-    """Take the facts of one event of the ledger; all have its sequence and its instant.
+def see(
+    clocks: Clocks,
+    new: Sequence[Fact],
+    policy: Policy,
+    calendar: AnyCalendar,
+    now_us: int,
+    profile: Profile = NOBODY,
+) -> Outcome:
+    """Take the facts of one event of the ledger; all have its sequence.
 
     Args:
         clocks: as the last call left them.
-        new: the facts, in the order in which they hold.
+        new: the facts, in the order in which they hold; the first one has the instant of the event.
         policy: the version that the ticket goes by.
         calendar: whose open time counts.
         now_us: the present; it decides only whether a breach that was told still holds.
+        profile: what is known of the ticket, by which ladders that start now are chosen.
 
     Raises:
         CalendarExhausted: a budget isn't used up within the years that calendars are kept for.
@@ -63,49 +73,50 @@ def see(clocks: Clocks, new: Sequence[Fact], policy: Policy, calendar: BusinessC
         facts = insert(facts, fact)
         late = late or facts[-1] is not fact
     sequence = new[0].sequence
-    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(str(sequence), new[0].at_us))
-    cycles = cycles_of(facts, policy.targets, clocks.past)
+    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(str(sequence), new[0].at_us), profile)
+    cycles = cycles_of(facts, policy.rules, clocks.past)
     if late:
-        telling.withdraw_lost(cycles, cycles_of(clocks.facts, policy.targets, clocks.past))
+        telling.withdraw_lost(cycles, cycles_of(clocks.facts, policy.rules, clocks.past))
     for cycle in cycles:
         # What comes in order changes only the cycles that it touches.
         if late or cycle.changed_by == sequence:
             telling.compare(cycle)
-            telling.advance(cycle, None)
+            telling.advance(cycle, passing=False)
     seen = Clocks(facts, telling.told, clocks.past)
     return Outcome(_bounded(seen, policy), telling.changes, _next_wake(telling.told))
 
 
-def wake(clocks: Clocks, policy: Policy, calendar: BusinessCalendar, now_us: int) -> Outcome:
+def wake(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> Outcome:
     """Pass the marks that came due up to `now_us`, in the order in which they did.
 
-    Also tells where a due time moved because the calendar is another since. Arguments and errors are those of `see`.
+    Also tells where the due time of a clock that is woken moved because the calendar is another since. Arguments and
+    errors are those of `see`.
     """
-    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us))
-    for cycle in cycles_of(clocks.facts, policy.targets, clocks.past):
+    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us), NOBODY)
+    for cycle in cycles_of(clocks.facts, policy.rules, clocks.past):
         if cycle.stopped_us is None:
-            telling.compare(cycle)
-            telling.advance(cycle, now_us)
-    telling.changes.sort(key=lambda change: change.at_us)
+            telling.wake(cycle)
+    if len(telling.changes) > 1:
+        telling.changes.sort(key=lambda change: change.at_us)
     return Outcome(Clocks(clocks.facts, telling.told, clocks.past), telling.changes, _next_wake(telling.told))
 
 
 def shrink(clocks: Clocks, policy: Policy) -> Clocks:
-    """Let go of everything up to the last time the ticket was resolved; a reopening still begins the next cycle."""
-    facts, past = settle(clocks.facts, clocks.past, policy.targets)
+    """Let go of everything up to the last time the ticket was resolved or closed; a reopening begins the next cycle."""
+    facts, past = settle(clocks.facts, clocks.past, policy.rules)
     return _kept(facts, past, clocks, policy)
 
 
 def _bounded(clocks: Clocks, policy: Policy) -> Clocks:
     if len(clocks.facts) <= MAX_FACTS:
         return clocks
-    facts, past = condense(clocks.facts, clocks.past, policy.targets)
+    facts, past = condense(clocks.facts, clocks.past, policy.rules)
     return _kept(facts, past, clocks, policy)
 
 
 def _kept(facts: tuple[Fact, ...], past: Past, clocks: Clocks, policy: Policy) -> Clocks:
     """Clocks with fewer facts, and what was told of the cycles that remain."""
-    remaining = {key_of(cycle) for cycle in cycles_of(facts, policy.targets, past)}
+    remaining = {key_of(cycle) for cycle in cycles_of(facts, policy.rules, past)}
     return Clocks(facts, {key: told for key, told in clocks.told.items() if key in remaining}, past)
 
 
@@ -113,7 +124,13 @@ class _Telling:
     """What is told, changed and ahead while the cycles of one ticket are gone through."""
 
     def __init__(
-        self, told: dict[str, Told], policy: Policy, calendar: BusinessCalendar, now_us: int, cause: Cause
+        self,
+        told: dict[str, Told],
+        policy: Policy,
+        calendar: AnyCalendar,
+        now_us: int,
+        cause: Cause,
+        profile: Profile,
     ) -> None:
         self.told = dict(told)
         self.changes: list[Change] = []
@@ -121,6 +138,7 @@ class _Telling:
         self._calendar = calendar
         self._now_us = now_us
         self._cause = cause
+        self._profile = profile
 
     def withdraw_lost(self, cycles: list[Cycle], before: list[Cycle]) -> None:
         """Take back what was told of cycles that are no more."""
@@ -135,18 +153,35 @@ class _Telling:
     def compare(self, cycle: Cycle) -> None:
         """Tell what changed."""
         key = key_of(cycle)
-        changes, told = compare(cycle, self.told.get(key), self._calendar, self._now_us, self._cause)
+        known = self.told.get(key)
+        cause, ladder = self._cause, 0
+        if known is None:
+            began = msgspec.structs.replace(self._profile, priority=cycle.priority)
+            ladder = steps_of(self._policy.regime(cycle.regime).escalation, cycle.name, began)
+            if cycle.stopped_us is not None and cycle.stopped_by == cycle.started_by:
+                cause = Cause(cause.mark, cycle.stopped_us)
+        changes, told = compare(cycle, known, self._calendar, self._now_us, cause, ladder)
         self.changes += changes
         if told is not None:
             self.told[key] = told
 
-    def advance(self, cycle: Cycle, until_us: int | None) -> None:
-        """Pass the marks up to `until_us`."""
+    def advance(self, cycle: Cycle, *, passing: bool) -> None:
+        """Note when the next mark will be passed; `passing` those that came due."""
         key = key_of(cycle)
         told = self.told.get(key)
         if told is not None:
-            changes, self.told[key] = advance(cycle, told, self._policy, self._calendar, until_us)
+            changes, self.told[key] = advance(cycle, told, self._policy, self._calendar, self._now_us, passing=passing)
             self.changes += changes
+
+    def wake(self, cycle: Cycle) -> None:
+        """Pass the marks of a running cycle that came due, if any did."""
+        told = self.told.get(key_of(cycle))
+        if told is None or told.next_us is None or told.next_us > self._now_us:
+            return
+        target = cycle.target
+        if target is None or reach(cycle, target.budget_us, self._calendar.of(target.calendar_id)) != told.due_us:
+            self.compare(cycle)
+        self.advance(cycle, passing=True)
 
 
 def _next_wake(told: dict[str, Told]) -> int | None:

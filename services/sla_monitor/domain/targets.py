@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.calendar import AnyCalendar, BusinessCalendar
 from services.sla_monitor.domain.cycles import Cycle, cycles_of
 from services.sla_monitor.domain.facts import NO_PAST, Fact, Past
-from services.sla_monitor.domain.policy import CLOCK_TARGETS, Targets
+from services.sla_monitor.domain.policy import Rules, Target, Targets, rules_of
 
 RUNNING: Final = "running"
 PAUSED: Final = "paused"
@@ -43,7 +43,9 @@ class TargetReport(msgspec.Struct, frozen=True):
     """What a clock says at a point in time. Spans are open, unpaused microseconds of the calendar.
 
     `superseded` are the earlier generations of this cycle as they stood when another priority superseded them at
-    `superseded_us`, `earlier` the earlier cycles of this target.
+    `superseded_us`, `earlier` the earlier cycles of this target. `calendar_id` is set where the target names its own
+    calendar, `regime` tells the policies apart that a ticket was moved to. `cancelled_by` is the kind of fact that
+    cancelled it.
     """
 
     target: str
@@ -57,6 +59,9 @@ class TargetReport(msgspec.Struct, frozen=True):
     budget_us: int
     elapsed_us: int
     spans: tuple[Span, ...]
+    calendar_id: str | None = None
+    regime: int = 0
+    cancelled_by: str = ""
     superseded_us: int | None = None
     superseded: tuple[TargetReport, ...] = ()
     earlier: tuple[TargetReport, ...] = ()
@@ -68,13 +73,13 @@ class TargetReport(msgspec.Struct, frozen=True):
 
 
 def evaluate(
-    facts: tuple[Fact, ...], targets: Targets, calendar: BusinessCalendar, now_us: int, past: Past = NO_PAST
+    facts: tuple[Fact, ...], targets: Targets | Rules, calendar: AnyCalendar, now_us: int, past: Past = NO_PAST
 ) -> dict[str, TargetReport]:
     """The latest cycle of each target by name, with the earlier ones inside; targets that don't apply are left out.
 
     Args:
         facts: ordered as `facts.insert` orders them; those after `now_us` are not known yet.
-        targets: the policy's targets by priority.
+        targets: by priority, or a policy's `rules`, which are quicker and may have clocks of their own.
         calendar: whose open time counts.
         now_us: the point in time that is asked about.
         past: what remains of facts that were let go.
@@ -82,12 +87,13 @@ def evaluate(
     Raises:
         CalendarExhausted: a budget isn't used up within the years that calendars are kept for.
     """
+    rules = targets if isinstance(targets, Rules) else rules_of(targets)
     known = [fact for fact in facts if fact.at_us <= now_us]
     by_name: dict[str, list[Cycle]] = {}
-    for cycle in cycles_of(known, targets, past):
+    for cycle in cycles_of(known, rules, past):
         by_name.setdefault(cycle.name, []).append(cycle)
     reports: dict[str, TargetReport] = {}
-    for name in CLOCK_TARGETS:
+    for name in rules.plan.clocks:
         judged = [judge(cycle, calendar, now_us) for cycle in by_name.get(name, ())]
         if judged and judged[-1] is not None:
             earlier = tuple(report for report in judged[:-1] if report is not None)
@@ -95,22 +101,37 @@ def evaluate(
     return reports
 
 
-def judge(cycle: Cycle, calendar: BusinessCalendar, now_us: int) -> TargetReport | None:
+def judge(cycle: Cycle, calendar: AnyCalendar, now_us: int) -> TargetReport | None:
     """What one cycle's clock says at `now_us`; None where the priority in force lacks the target."""
     target = cycle.target
     if target is None:
         return None
-    due_us = reach(cycle, target.budget_us, calendar)
+    own = calendar.of(target.calendar_id)
+    due_us = reach(cycle, target.budget_us, own)
     stopped_us = cycle.stopped_us
     end_us = now_us if stopped_us is None else stopped_us
     if due_us is not None and end_us > due_us:
         state = BREACHED
     elif stopped_us is not None:
-        state = CANCELLED if cycle.cancelled else MET
+        state = CANCELLED if cycle.cancelled_by else MET
     elif cycle.paused_in is not None:
         state, due_us = PAUSED, None
     else:
         state = RUNNING
+    superseded = judge_superseded(cycle, calendar) if cycle.superseded else ()
+    return report_of(cycle, target, own, end_us, state, due_us, superseded)
+
+
+def report_of(
+    cycle: Cycle,
+    target: Target,
+    calendar: BusinessCalendar,
+    end_us: int,
+    state: str,
+    due_us: int | None,
+    superseded: tuple[TargetReport, ...] = (),
+) -> TargetReport:
+    """The report of a cycle whose state is known, with what it consumed up to `end_us`; `calendar` is the target's."""
     spans = _spans(cycle, end_us)
     return TargetReport(
         target=cycle.name,
@@ -119,16 +140,19 @@ def judge(cycle: Cycle, calendar: BusinessCalendar, now_us: int) -> TargetReport
         priority=cycle.priority,
         state=state,
         started_us=cycle.started_us,
-        stopped_us=stopped_us,
+        stopped_us=cycle.stopped_us,
         due_us=due_us,
         budget_us=target.budget_us,
         elapsed_us=_elapsed(spans, calendar),
         spans=spans,
-        superseded=judge_superseded(cycle, calendar) if cycle.superseded else (),
+        calendar_id=target.calendar_id,
+        regime=target.regime,
+        cancelled_by=cycle.cancelled_by,
+        superseded=superseded,
     )
 
 
-def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetReport, ...]:
+def judge_superseded(cycle: Cycle, calendar: AnyCalendar) -> tuple[TargetReport, ...]:
     """The earlier generations of a cycle that had a target: `breached` where over due when they were superseded.
 
     What the cycle consumed after a generation can't make that generation due earlier, so its whole life may be asked.
@@ -137,7 +161,8 @@ def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetRe
     for number, priority, target, until_us in cycle.superseded:
         if target is None:
             continue
-        due_us = reach(cycle, target.budget_us, calendar)
+        own = calendar.of(target.calendar_id)
+        due_us = reach(cycle, target.budget_us, own)
         breached = due_us is not None and until_us > due_us
         spans = _spans(cycle, until_us)
         report = TargetReport(
@@ -150,12 +175,19 @@ def judge_superseded(cycle: Cycle, calendar: BusinessCalendar) -> tuple[TargetRe
             stopped_us=None,
             due_us=due_us if breached else None,
             budget_us=target.budget_us,
-            elapsed_us=_elapsed(spans, calendar),
+            elapsed_us=_elapsed(spans, own),
             spans=spans,
+            calendar_id=target.calendar_id,
+            regime=target.regime,
             superseded_us=until_us,
         )
         reports.append(report)
     return tuple(reports)
+
+
+def consumed(cycle: Cycle, at_us: int, calendar: BusinessCalendar) -> int:
+    """How much open, unpaused time a cycle had consumed at an instant; `calendar` is its target's."""
+    return _elapsed(_spans(cycle, at_us), calendar)
 
 
 def reach(cycle: Cycle, open_us: int, calendar: BusinessCalendar) -> int | None:

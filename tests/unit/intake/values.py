@@ -14,18 +14,22 @@ from schemas.parts import Actor, Requester
 from schemas.ticket_assignments import AssignmentMade
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AcknowledgeEscalation,
     AddCustomerMessage,
     AssignTicket,
     CancelTicket,
+    ChangePolicy,
     ChangePriority,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
+    EscalateTicket,
     MergeTicket,
     OpenTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
+    SubmitPlan,
 )
 from schemas.ticket_sla import EscalationRaised, TargetStarted
 from schemas.vocabulary import ActorKind, Category, Channel, Impact, Language, Level, Status, Tier, Urgency
@@ -172,6 +176,24 @@ def merge(into: str = OTHER_ID, actor: Actor = COORDINATOR) -> MergeTicket:
     return MergeTicket.new(ticket_id=ID, actor=actor, into_ticket_id=into)
 
 
+def escalate(actor: Actor = CUSTOMER) -> EscalateTicket:
+    return EscalateTicket.new(ticket_id=ID, actor=actor, reason="nobody calls back")
+
+
+def acknowledge(actor: Actor = LI, target: str | None = None, cycle: int | None = None) -> AcknowledgeEscalation:
+    return AcknowledgeEscalation.new(ticket_id=ID, actor=actor, target=target, cycle=cycle)
+
+
+def plan(actor: Actor = LI, text: str = "Replace the switch.") -> SubmitPlan:
+    return SubmitPlan.new(ticket_id=ID, actor=actor, plan=text)
+
+
+def repolicy(actor: Actor = COORDINATOR, version: int = 2) -> ChangePolicy:
+    return ChangePolicy.new(
+        ticket_id=ID, actor=actor, policy_id="cn-standard", policy_version=version, reason="new terms"
+    )
+
+
 def every_command() -> list[Contract]:
     """One of each, by someone who may give it in every status."""
     return [
@@ -188,6 +210,10 @@ def every_command() -> list[Contract]:
         reopen(),
         cancel(),
         merge(),
+        escalate(),
+        acknowledge(COORDINATOR),
+        plan(COORDINATOR),
+        repolicy(),
     ]
 
 
@@ -225,7 +251,8 @@ def target(contract: type[Contract] = TargetStarted, **fields: Any) -> Any:
 
 
 def escalation(step: int = 1, **fields: Any) -> EscalationRaised:
-    raised: EscalationRaised = target(EscalationRaised, step=step, role="supervisor", reason="breached", **fields)
+    given = {"step": step, "role": "supervisor", "reason": "breached", "raise_level": True}
+    raised: EscalationRaised = target(EscalationRaised, **(given | fields))
     return raised
 
 

@@ -1,0 +1,245 @@
+"""What each event of a ticket and each timer changes: load, decide, emit.
+
+An event of the ledger becomes facts (`domain.reading`), the clocks see them (`domain.progress.see`), and each change
+is told (`telling`). Marks are passed by timers alone, of which a ticket has one, for whatever is due first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from schemas.notifications import NotificationSent
+from schemas.ticket_events import PolicyChanged, TicketEvent, TicketOpened, TicketReopened
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, TICKET_EVENTS, TICKET_NOTIFICATIONS
+from schemas.vocabulary import Role
+from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Event, Timer, Topology
+from services.sla_monitor.domain import facts as f
+from services.sla_monitor.domain import reading
+from services.sla_monitor.domain.calendar import BusinessCalendar, Calendars
+from services.sla_monitor.domain.conditions import Profile
+from services.sla_monitor.domain.facts import Fact
+from services.sla_monitor.domain.instants import from_datetime
+from services.sla_monitor.domain.policy import ALWAYS_ID, Policy
+from services.sla_monitor.domain.policy import moved as policy_moved
+from services.sla_monitor.domain.progress import Outcome, see, shrink, wake
+from services.sla_monitor.domain.reading import READERS, Reader
+from services.sla_monitor.handlers import telling
+from services.sla_monitor.settings import SlaMonitorSettings
+from services.sla_monitor.state import (
+    MARK,
+    SHRINK,
+    STATE_VERSION,
+    Kept,
+    Regime,
+    TicketClocks,
+    keeping_for,
+    packed,
+    timers_of,
+    unpacked,
+)
+
+MAX_REGIMES: Final = 16
+"""Policies that one ticket can be moved to, one after the other; a further one is told by the log and passed over."""
+MOVED_MAX: Final = 1_000
+"""Combinations of policies that are kept ready."""
+
+TELLS_OF_SOLUTION: Final = frozenset({"resolved", "closed"})
+"""Nodes at which a notification tells the customer that there is a solution."""
+
+
+class Terms(Protocol):
+    """Under which policy and calendar a ticket's clocks run. Answers quickly, without I/O, and never fails."""
+
+    def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
+        """The policy for a ticket that is opened now: the first whose conditions hold."""
+        ...
+
+    def policy(self, policy_id: str, version: int) -> Policy:
+        """The version that a ticket began with, or the next best where it is gone."""
+        ...
+
+    def find(self, policy_id: str, version: int) -> Policy | None:
+        """A version that a ticket is to be moved to, None where it is unknown or can't be used."""
+        ...
+
+    def calendar(self, calendar_id: str | None) -> BusinessCalendar:
+        """A calendar as it is today; None is 24/7."""
+        ...
+
+
+class _Ruling(NamedTuple):
+    """What one ticket's clocks are judged by."""
+
+    policy: Policy
+    calendar: Calendars
+
+
+def clocks_topology(settings: SlaMonitorSettings, terms: Terms) -> Topology[TicketClocks]:
+    """`sla_monitor`: reads `ticket.events` and what became of notifications, writes `ticket.sla`."""
+    monitor = Monitor(settings, terms)
+    return Topology(
+        name="sla_monitor",
+        service="sla_monitor",
+        inputs=(TICKET_EVENTS, TICKET_NOTIFICATIONS),
+        changelog=CHANGELOGS["sla_monitor", "clocks"],
+        dead_letters=DEAD_LETTERS["sla_monitor"],
+        handlers={
+            TicketOpened: monitor.on_opened,
+            **{contract: partial(monitor.on_event, reader) for contract, reader in READERS.items()},
+            PolicyChanged: monitor.on_policy,
+            NotificationSent: monitor.on_notification,
+        },
+        on_timer=monitor.on_timer,
+        state_type=TicketClocks,
+        state_version=STATE_VERSION,
+        gather_seconds=RELAXED_SECONDS,
+    )
+
+
+class Monitor:
+    """The handlers, with what they decide by. For one thread: what is worked out is kept without a lock."""
+
+    def __init__(self, settings: SlaMonitorSettings, terms: Terms) -> None:
+        self._terms = terms
+        self._keeping = keeping_for(
+            timedelta(seconds=settings.sla_shrink_after_seconds), timedelta(seconds=settings.sla_forget_after_seconds)
+        )
+        self._moved: dict[tuple[Regime, ...], tuple[tuple[Policy, ...], Policy]] = {}
+
+    def on_opened(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
+        """Start the clocks under the policy whose conditions hold."""
+        if state is not None:
+            return NOTHING
+        opened: TicketOpened = event.data
+        profile = reading.profile_of(opened)
+        policy = self._terms.at_opening(profile, event.occurred_at)
+        regime = Regime(policy.policy_id, policy.version, policy.calendar_for(profile))
+        kept = Kept(event.tenant, (regime,), profile, reading.status_of(opened, policy))
+        facts = reading.opening_facts(opened, from_datetime(event.occurred_at), policy)
+        begun = TicketClocks(sequence=opened.sequence, packed=b"")
+        return self._see(begun, kept, facts, _Ruling(policy, self._calendars(regime)), context)
+
+    def on_event(
+        self, reader: Reader, state: TicketClocks | None, event: Event, context: Context
+    ) -> Decision[TicketClocks]:
+        """Let the clocks see what an event means to them; most mean nothing and change nothing."""
+        data: TicketEvent = event.data
+        if state is None or data.sequence <= state.sequence:
+            return NOTHING
+        kept = unpacked(state)
+        ruling = self._ruling(kept)
+        at_us = from_datetime(event.occurred_at)
+        profile = kept.profile
+        facts = reading.facts_of(reader, data, at_us, ruling.policy, priority=profile.priority, status=kept.status)
+        pool = getattr(data, "pool", None) or profile.pool
+        if not facts and pool == profile.pool:
+            return NOTHING
+        priority = getattr(data, "priority", profile.priority)
+        if (pool, priority) != (profile.pool, profile.priority):
+            profile = msgspec.structs.replace(profile, pool=pool, priority=priority)
+        status = reading.status_of(data, ruling.policy)
+        followed = msgspec.structs.replace(kept, profile=profile, status=status)
+        ended_us, shrunk = state.ended_us, state.shrunk
+        if type(data) in reading.ENDINGS:
+            ended_us = at_us
+        elif isinstance(data, TicketReopened):
+            ended_us, shrunk = None, False
+        after = TicketClocks(data.sequence, state.packed, state.wake_us, ended_us, shrunk)
+        if not facts:
+            return Decision(state=msgspec.structs.replace(after, packed=packed(followed)))
+        return self._see(after, followed, facts, ruling, context)
+
+    def on_policy(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
+        """Move the ticket to another policy; what runs is re-targeted. An unknown one leaves it where it is."""
+        data: PolicyChanged = event.data
+        if state is None or data.sequence <= state.sequence:
+            return NOTHING
+        policy = self._terms.find(data.policy_id, data.policy_version)
+        kept = unpacked(state)
+        if policy is None or len(kept.regimes) >= MAX_REGIMES:
+            return NOTHING
+        regime = Regime(policy.policy_id, policy.version, policy.calendar_for(kept.profile))
+        names = [(each.policy_id, each.version) for each in kept.regimes]
+        if (policy.policy_id, policy.version) not in names[1:]:
+            kept = msgspec.structs.replace(kept, regimes=(*kept.regimes, regime))
+        fact = Fact(from_datetime(event.occurred_at), data.sequence, f.POLICY, policy.ref)
+        after = msgspec.structs.replace(state, sequence=data.sequence)
+        return self._see(after, kept, [fact], self._ruling(kept), context)
+
+    def on_notification(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
+        """The customer was told of the solution."""
+        data: NotificationSent = event.data
+        if state is None or data.role is not Role.REQUESTER or data.node not in TELLS_OF_SOLUTION:
+            return NOTHING
+        kept = unpacked(state)
+        ruling = self._ruling(kept)
+        fact = Fact(from_datetime(event.occurred_at), state.sequence, f.CUSTOMER_NOTIFIED)
+        if f.CUSTOMER_NOTIFIED not in ruling.policy.watched or fact in kept.clocks.facts:
+            return NOTHING
+        return self._see(state, kept, [fact], ruling, context)
+
+    def on_timer(self, state: TicketClocks, timer: Timer, context: Context) -> Decision[TicketClocks]:
+        """Pass the marks that are due, let go of the cycles of an ended ticket, or forget it."""
+        if timer.kind not in {MARK, SHRINK}:
+            return Decision(state=None)
+        kept = unpacked(state)
+        ruling = self._ruling(kept)
+        if timer.kind == MARK:
+            outcome = wake(kept.clocks, ruling.policy, ruling.calendar, from_datetime(context.now))
+            return self._decide(state, kept, outcome, ruling, context)
+        shrunk = msgspec.structs.replace(kept, clocks=shrink(kept.clocks, ruling.policy))
+        after = msgspec.structs.replace(state, packed=packed(shrunk), shrunk=True)
+        return Decision(state=after, timers=timers_of(after, self._keeping))
+
+    def _see(
+        self, state: TicketClocks, kept: Kept, facts: Sequence[Fact], ruling: _Ruling, context: Context
+    ) -> Decision[TicketClocks]:
+        now_us = from_datetime(context.now)
+        outcome = see(kept.clocks, facts, ruling.policy, ruling.calendar, now_us, kept.profile)
+        return self._decide(state, kept, outcome, ruling, context)
+
+    def _decide(
+        self, state: TicketClocks, kept: Kept, outcome: Outcome, ruling: _Ruling, context: Context
+    ) -> Decision[TicketClocks]:
+        clocks, changes, wake_us = outcome
+        after = Kept(kept.tenant, kept.regimes, kept.profile, kept.status, clocks)
+        decided = TicketClocks(state.sequence, packed(after), wake_us, state.ended_us, state.shrunk)
+        policy, calendar = ruling
+        return Decision(
+            state=decided,
+            timers=timers_of(decided, self._keeping),
+            emits=[telling.told(kept, change, policy, calendar, context) for change in changes],
+            effects=[telling.moved(kept, change, context) for change in changes],
+        )
+
+    def _ruling(self, kept: Kept) -> _Ruling:
+        regimes = kept.regimes
+        first = regimes[0]
+        policy = self._terms.policy(first.policy_id, first.version)
+        if len(regimes) > 1:
+            policy = self._policy_moved(regimes, policy)
+        return _Ruling(policy, self._calendars(first))
+
+    def _policy_moved(self, regimes: tuple[Regime, ...], first: Policy) -> Policy:
+        """The policies that a ticket went by, put together; worked out once until one of them changes."""
+        policies = (first, *(self._terms.policy(each.policy_id, each.version) for each in regimes[1:]))
+        known = self._moved.get(regimes)
+        if known is not None and all(one is other for one, other in zip(known[0], policies, strict=True)):
+            return known[1]
+        then = tuple((policy, each.calendar_id) for policy, each in zip(policies[1:], regimes[1:], strict=True))
+        together = policy_moved(first, then)
+        if len(self._moved) >= MOVED_MAX:
+            self._moved.clear()
+        self._moved[regimes] = (policies, together)
+        return together
+
+    def _calendars(self, regime: Regime) -> Calendars:
+        return Calendars(self._terms.calendar(regime.calendar_id), self._named_calendar)
+
+    def _named_calendar(self, calendar_id: str) -> BusinessCalendar:
+        return self._terms.calendar(None if calendar_id == ALWAYS_ID else calendar_id)

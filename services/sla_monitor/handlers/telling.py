@@ -1,0 +1,167 @@
+"""What is told of a change on `ticket.sla`, under an id that says what it is, and what is counted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from schemas.parts import Pause, Segment
+from schemas.ticket_sla import (
+    EscalationRaised,
+    TargetBreached,
+    TargetBreachRetracted,
+    TargetCancelled,
+    TargetEvent,
+    TargetMet,
+    TargetPaused,
+    TargetResumed,
+    TargetRetargeted,
+    TargetStarted,
+    TargetWarned,
+)
+from schemas.topics import TICKET_SLA
+from services._runtime.engine.topology import Context, Emit
+from services.sla_monitor.domain import changes as c
+from services.sla_monitor.domain.calendar import AnyCalendar
+from services.sla_monitor.domain.changes import Change
+from services.sla_monitor.domain.instants import to_datetime, to_seconds, to_text
+from services.sla_monitor.domain.policy import ALWAYS_ID, Policy
+from services.sla_monitor.domain.targets import BREACHED, CANCELLED, MET, PAUSED
+from services.sla_monitor.state import Kept
+
+MAX_SEGMENTS: Final = 100
+"""Stretches of business time, and as many pauses, told with a verdict; a longer one is in `explain`."""
+
+_CONTRACTS: Final[Mapping[str, type[TargetEvent]]] = {
+    c.STARTED: TargetStarted,
+    PAUSED: TargetPaused,
+    c.RESUMED: TargetResumed,
+    c.RETARGETED: TargetRetargeted,
+    c.WARNED: TargetWarned,
+    MET: TargetMet,
+    BREACHED: TargetBreached,
+    c.RETRACTED: TargetBreachRetracted,
+    CANCELLED: TargetCancelled,
+    c.ESCALATED: EscalationRaised,
+}
+
+
+class TargetMoved(msgspec.Struct, frozen=True, gc=False):
+    """Effect, for metrics: what was told of a target (`started`, `breached`, …), of which level and pool.
+
+    `used` is how much of the budget was consumed then, 1.0 for all of it; `late`: it was due while nobody looked.
+    """
+
+    target: str
+    what: str
+    priority: str = ""
+    pool: str = ""
+    used: float = 0.0
+    decided_at: datetime | None = None
+
+
+def moved(kept: Kept, change: Change, context: Context) -> TargetMoved:
+    """What is counted of a change."""
+    report = change.report
+    used = report.elapsed_us / report.budget_us
+    return TargetMoved(report.target, change.what, report.priority, kept.profile.pool, used, context.now)
+
+
+def told(kept: Kept, change: Change, policy: Policy, calendar: AnyCalendar, context: Context) -> Emit:
+    """The event of a change."""
+    report = change.report
+    ticket_id = context.key
+    regime = kept.regimes[min(report.regime, len(kept.regimes) - 1)]
+    own = calendar.of(report.calendar_id)
+    calendar_id = report.calendar_id or regime.calendar_id
+    details = _DETAILS.get(change.what)
+    pool = kept.profile.pool
+    data = _CONTRACTS[change.what].new(
+        ticket_id=ticket_id,
+        target=report.target,
+        cycle=report.cycle,
+        generation=report.generation,
+        priority=report.priority,
+        pool=pool or None,
+        policy_id=regime.policy_id,
+        policy_version=regime.version,
+        calendar_id=None if calendar_id == ALWAYS_ID else calendar_id,
+        calendar_version=own.version or None,
+        operational=policy.rules.plan.clocks[report.target].operational,
+        started_at=to_datetime(report.started_us),
+        due_at=_at(report.due_us),
+        budget_seconds=to_seconds(report.budget_us),
+        elapsed_seconds=to_seconds(report.elapsed_us),
+        decided_at=context.now,
+        position=context.position,
+        **(details(change, calendar) if details is not None else {}),
+    )
+    return Emit(
+        TICKET_SLA,
+        ticket_id,
+        data,
+        f"{ticket_id}:{change.key}",
+        to_datetime(change.at_us),
+        ticket_id,
+        kept.tenant,
+    )
+
+
+def _verdict(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
+    """When it stopped, the open stretches that it consumed and the pauses, the first `MAX_SEGMENTS` of each."""
+    report = change.report
+    own = calendar.of(report.calendar_id)
+    segments: list[Segment] = []
+    pauses: list[Pause] = []
+    for start_us, stop_us, status in report.spans:
+        if status is None:
+            segments += [
+                Segment.new(start=to_text(opened_us), end=to_text(closed_us))
+                for opened_us, closed_us in own.spans(start_us, stop_us, MAX_SEGMENTS - len(segments))
+            ]
+        elif len(pauses) < MAX_SEGMENTS:
+            pauses.append(Pause.new(start=to_text(start_us), end=to_text(stop_us), status=status))
+    return {"stopped_at": _at(report.stopped_us), "segments": segments, "pauses": pauses}
+
+
+def _escalated(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
+    del calendar
+    rung = change.rung
+    if rung is None:
+        raise AssertionError("an escalation has its step")
+    again = change.repetition > 0
+    return {
+        "step": change.step,
+        "role": rung.roles[0],
+        "others": list(rung.roles[1:]),
+        "reason": change.reason,
+        "repetition": change.repetition,
+        "raise_level": rung.raise_level and not again,
+        "raise_priority": None if again else rung.raised(change.report.priority),
+        "acknowledge_by": _at(change.acknowledge_by_us),
+        "plan": rung.plan,
+        "late": change.late,
+    }
+
+
+def _reason(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
+    del calendar
+    return {"reason": change.reason}
+
+
+_DETAILS: Final[Mapping[str, Callable[[Change, AnyCalendar], dict[str, Any]]]] = {
+    MET: _verdict,
+    BREACHED: _verdict,
+    c.WARNED: lambda change, _: {"percent": change.percent},
+    c.ESCALATED: _escalated,
+    CANCELLED: _reason,
+    c.RETRACTED: _reason,
+}
+"""The fields that only some events have."""
+
+
+def _at(at_us: int | None) -> datetime | None:
+    return None if at_us is None else to_datetime(at_us)
