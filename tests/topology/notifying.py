@@ -157,7 +157,9 @@ class Ticket:
     def customer_replied(self) -> None:
         self._event(CustomerReplied, Status.IN_PROGRESS, message_id="m-2", channel=Channel.EMAIL, body="secret details")
 
-    def escalated(self, role: str = "supervisor", step: int = 1, target: str = "resolution") -> None:
+    def escalated(
+        self, role: str = "supervisor", step: int = 1, target: str = "resolution", *, others: tuple[str, ...] = ()
+    ) -> None:
         self._event(
             TicketEscalated,
             Status.IN_PROGRESS,
@@ -165,6 +167,7 @@ class Ticket:
             cycle=1,
             step=step,
             role=role,
+            others=list(others),
             level=Level.L2,
             reason="overdue",
         )

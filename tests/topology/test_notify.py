@@ -166,6 +166,25 @@ def test_each_step_of_a_ladder_reaches_its_role_and_the_customer_hears_of_the_fi
     assert ticket.told() == [("escalated", "assignee"), ("escalated", "director")]
 
 
+def test_all_roles_of_a_step_are_told_and_a_pool_without_an_emergency_team_has_its_director() -> None:
+    ticket = Ticket()
+    ticket.until(Node.IN_PROGRESS)
+    ticket.escalated("emergency_team", others=("lead",))
+    assert ticket.told() == [
+        ("escalated", "requester"),
+        ("escalated", "assignee"),
+        ("escalated", "emergency_team"),
+        ("escalated", "lead"),
+    ]
+
+
+def test_an_escalation_of_a_closed_ticket_is_no_matter_of_the_customer() -> None:
+    ticket = Ticket()
+    ticket.until(Node.CLOSED)
+    ticket.escalated("supervisor", target="survey")
+    assert ticket.told() == [("escalated", "assignee"), ("escalated", "supervisor")]
+
+
 def test_a_ladder_role_that_nobody_knows_goes_to_the_supervisor() -> None:
     ticket = Ticket()
     ticket.until(Node.IN_PROGRESS)
