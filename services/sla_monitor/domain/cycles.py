@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.clocks import Reaction, Start
 from services.sla_monitor.domain.facts import Fact, Past
@@ -38,6 +40,20 @@ class Generation(NamedTuple):
     priority: str
     target: Target | None
     until_us: int
+
+
+class Running(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A cycle that runs and has a mark ahead, so that it can be woken without reading all facts again."""
+
+    name: str
+    number: int
+    generation: int
+    priority: str
+    regime: int
+    started_us: int
+    since_us: int
+    stretches: tuple[Stretch, ...] = ()
+    acknowledged_us: tuple[int, ...] = ()
 
 
 class Cycle:
@@ -79,6 +95,37 @@ class Cycle:
         self.target = target
         self.idle = idle
         self.paused_in = status if status in (idle if target is None else target.pause_on) else None
+
+    @classmethod
+    def going_on(cls, kept: Running, target: Target) -> Cycle:
+        """A running cycle as it was kept; what it was before its current generation is not known."""
+        cycle = cls.__new__(cls)
+        cycle.name = kept.name
+        cycle.number = kept.number
+        cycle.generation = kept.generation
+        cycle.priority = kept.priority
+        cycle.target = target
+        cycle.started_us = kept.started_us
+        cycle.since_us = kept.since_us
+        cycle.paused_in = None
+        cycle.stretches = kept.stretches
+        cycle.acknowledged_us = kept.acknowledged_us
+        return cycle
+
+    def kept(self) -> Running:
+        """What it takes to go on with this cycle, which runs."""
+        regime = 0 if self.target is None else self.target.regime
+        return Running(
+            self.name,
+            self.number,
+            self.generation,
+            self.priority,
+            regime,
+            self.started_us,
+            self.since_us,
+            self.stretches,
+            self.acknowledged_us,
+        )
 
     def see_status(self, fact: Fact, status: str) -> None:
         """Pause, resume, or go on as before."""
@@ -150,6 +197,17 @@ def _opening_first(facts: Iterable[Fact]) -> list[Fact]:
             return [fact, *moved, *remaining]
         early.append(fact)
     return []
+
+
+def target_of(rules: Rules, kept: Running) -> Target | None:
+    """What the policy in force promises of a kept cycle, None where it promises nothing any more."""
+    targets = rules.targets
+    if kept.regime:
+        later = tuple(rules.later.values())
+        if kept.regime > len(later):
+            return None
+        targets = later[kept.regime - 1]
+    return targets.get(kept.priority, _NOTHING_NAMED).get(kept.name)
 
 
 class Reading:

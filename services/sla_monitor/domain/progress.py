@@ -20,7 +20,7 @@ from services.sla_monitor.domain.calendar import AnyCalendar
 from services.sla_monitor.domain.changes import Cause, Change, Told, advance, compare, withdraw
 from services.sla_monitor.domain.condense import condense, settle
 from services.sla_monitor.domain.conditions import NOBODY, Profile
-from services.sla_monitor.domain.cycles import Cycle, cycles_of
+from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of, target_of
 from services.sla_monitor.domain.facts import MAX_FACTS, NO_PAST, Fact, Past, insert
 from services.sla_monitor.domain.ladder import steps_of
 from services.sla_monitor.domain.policy import Policy
@@ -28,11 +28,15 @@ from services.sla_monitor.domain.targets import judge, reach
 
 
 class Clocks(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of a ticket: its facts in order, what was told of each cycle (by `target:cycle`), and its past."""
+    """What is kept of a ticket: its facts in order, what was told of each cycle (by `target:cycle`), and its past.
+
+    `running` are the cycles that have a mark ahead; they follow from the facts and are kept so that waking is quick.
+    """
 
     facts: tuple[Fact, ...] = ()
     told: dict[str, Told] = {}
     past: Past = NO_PAST
+    running: tuple[Running, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -82,7 +86,7 @@ def see(
         if late or cycle.changed_by == sequence:
             telling.compare(cycle)
             telling.advance(cycle, passing=False)
-    seen = Clocks(facts, telling.told, clocks.past)
+    seen = Clocks(facts, telling.told, clocks.past, _running(cycles, telling.told))
     return Outcome(_bounded(seen, policy), telling.changes, _next_wake(telling.told))
 
 
@@ -93,12 +97,41 @@ def wake(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> 
     errors are those of `see`.
     """
     telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us), NOBODY)
-    for cycle in cycles_of(clocks.facts, policy.rules, clocks.past):
-        if cycle.stopped_us is None:
-            telling.wake(cycle)
+    for kept in clocks.running:
+        told = clocks.told[f"{kept.name}:{kept.number}"]
+        if told.next_us is not None and told.next_us <= now_us and not telling.go_on(kept, told):
+            return _wake_all(clocks, policy, calendar, now_us)
     if len(telling.changes) > 1:
-        telling.changes.sort(key=lambda change: change.at_us)
-    return Outcome(Clocks(clocks.facts, telling.told, clocks.past), telling.changes, _next_wake(telling.told))
+        telling.changes.sort(key=_when)
+    told_now = telling.told
+    return Outcome(Clocks(clocks.facts, told_now, clocks.past, clocks.running), telling.changes, _next_wake(told_now))
+
+
+def _wake_all(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> Outcome:
+    """As `wake`, from all facts: the calendar, or the policy under its number, is another since the last look."""
+    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us), NOBODY)
+    cycles = cycles_of(clocks.facts, policy.rules, clocks.past)
+    for cycle in cycles:
+        if cycle.stopped_us is None and key_of(cycle) in telling.told:
+            telling.compare(cycle)
+            telling.advance(cycle, passing=True)
+    telling.changes.sort(key=_when)
+    woken = Clocks(clocks.facts, telling.told, clocks.past, _running(cycles, telling.told))
+    return Outcome(woken, telling.changes, _next_wake(telling.told))
+
+
+def _running(cycles: list[Cycle], told: dict[str, Told]) -> tuple[Running, ...]:
+    kept = []
+    for cycle in cycles:
+        if cycle.stopped_us is None:
+            known = told.get(key_of(cycle))
+            if known is not None and known.next_us is not None:
+                kept.append(cycle.kept())
+    return tuple(kept)
+
+
+def _when(change: Change) -> int:
+    return change.at_us
 
 
 def shrink(clocks: Clocks, policy: Policy) -> Clocks:
@@ -116,8 +149,10 @@ def _bounded(clocks: Clocks, policy: Policy) -> Clocks:
 
 def _kept(facts: tuple[Fact, ...], past: Past, clocks: Clocks, policy: Policy) -> Clocks:
     """Clocks with fewer facts, and what was told of the cycles that remain."""
-    remaining = {key_of(cycle) for cycle in cycles_of(facts, policy.rules, past)}
-    return Clocks(facts, {key: told for key, told in clocks.told.items() if key in remaining}, past)
+    cycles = cycles_of(facts, policy.rules, past)
+    remaining = {key_of(cycle) for cycle in cycles}
+    told = {key: told for key, told in clocks.told.items() if key in remaining}
+    return Clocks(facts, told, past, _running(cycles, told))
 
 
 class _Telling:
@@ -173,15 +208,16 @@ class _Telling:
             changes, self.told[key] = advance(cycle, told, self._policy, self._calendar, self._now_us, passing=passing)
             self.changes += changes
 
-    def wake(self, cycle: Cycle) -> None:
-        """Pass the marks of a running cycle that came due, if any did."""
-        told = self.told.get(key_of(cycle))
-        if told is None or told.next_us is None or told.next_us > self._now_us:
-            return
-        target = cycle.target
-        if target is None or reach(cycle, target.budget_us, self._calendar.of(target.calendar_id)) != told.due_us:
-            self.compare(cycle)
+    def go_on(self, kept: Running, told: Told) -> bool:
+        """Pass the marks of a kept cycle that came due; False where its due time is not what was told."""
+        target = target_of(self._policy.rules, kept)
+        if target is None:
+            return False
+        cycle = Cycle.going_on(kept, target)
+        if reach(cycle, target.budget_us, self._calendar.of(target.calendar_id)) != told.due_us:
+            return False
         self.advance(cycle, passing=True)
+        return True
 
 
 def _next_wake(told: dict[str, Told]) -> int | None:

@@ -118,10 +118,8 @@ def _verdict(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
     pauses: list[Pause] = []
     for start_us, stop_us, status in report.spans:
         if status is None:
-            segments += [
-                Segment.new(start=to_text(opened_us), end=to_text(closed_us))
-                for opened_us, closed_us in own.spans(start_us, stop_us, MAX_SEGMENTS - len(segments))
-            ]
+            for opened_us, closed_us in own.spans(start_us, stop_us, MAX_SEGMENTS - len(segments)):
+                segments.append(Segment.new(start=to_text(opened_us), end=to_text(closed_us)))
         elif len(pauses) < MAX_SEGMENTS:
             pauses.append(Pause.new(start=to_text(start_us), end=to_text(stop_us), status=status))
     return {"stopped_at": _at(report.stopped_us), "segments": segments, "pauses": pauses}
