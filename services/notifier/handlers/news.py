@@ -142,8 +142,8 @@ def _customer_replied(ticket: Known, data: CustomerReplied, at: datetime) -> Out
 
 
 def _escalated(ticket: Known, data: TicketEscalated, at: datetime) -> Outcome:
-    # Our people hear of each step of each ladder; to the customer it is one escalation a cycle, and none once it is over:
-    # then what is overdue (a survey, a plan) is between us.
+    # Our people hear of each step of each ladder; to the customer it is one escalation a cycle, and none once it is
+    # over: then what is overdue (a survey, a plan) is between us.
     return ticket, (
         News(
             Node.ESCALATED,

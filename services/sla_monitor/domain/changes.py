@@ -253,13 +253,12 @@ class _Climb:
         step = mark.step
         if step is None:
             raise AssertionError("a step's mark has its step")
+        late = self._now_us - reached_us > LATE_US
         if mark.repetition:
             climbed = msgspec.structs.replace(told, repeats=mark.repetition)
         else:
-            open_us = mark.open_us
-            if step.acknowledge_us or step.repeat_times:
-                # Whoever is told late has the whole time to acknowledge.
-                open_us = max(open_us, consumed(self._cycle, self._now_us, self._calendar))
+            # Whoever is told late has the whole time to acknowledge.
+            open_us = consumed(self._cycle, self._now_us, self._calendar) if late else mark.open_us
             climbed = msgspec.structs.replace(told, steps=mark.number, repeats=0, told_open_us=open_us)
         by_us = None
         if step.acknowledge_us:
@@ -275,7 +274,7 @@ class _Climb:
             rung=step,
             repetition=mark.repetition,
             acknowledge_by_us=by_us,
-            late=self._now_us - reached_us > LATE_US,
+            late=late,
             reason=f"{shown.target} is {used}",
         ), climbed
 

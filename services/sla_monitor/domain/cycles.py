@@ -253,16 +253,18 @@ class Reading:
     def read(self, fact: Fact) -> None:
         """Take in the next fact: what it says of the ticket first, then what it does to clocks."""
         kind = fact.kind
+        valued = self._on.get(f"{kind}:{fact.value}") if kind in self._plan.valued else None
+        if valued is not None and kind in _IN_FORCE:
+            # What it stops, stops as it stood before.
+            self._end(valued, fact)
         note = _NOTES.get(kind)
         if note is not None and not note(self, fact):
             return
         reaction = self._on.get(kind)
         if reaction is not None:
             self._react(reaction, fact)
-        if kind in self._plan.valued and fact.value is not None:
-            reaction = self._on.get(f"{kind}:{fact.value}")
-            if reaction is not None:
-                self._react(reaction, fact)
+        if valued is not None:
+            self._react(valued, fact)
 
     def note_opened(self, fact: Fact) -> bool:
         """A ticket exists; a second opening says nothing new."""
@@ -340,6 +342,12 @@ class Reading:
                 cycle.see_terms(fact, self.priority, self._named.get(name), self._status)
 
     def _react(self, reaction: Reaction, fact: Fact) -> None:
+        self._end(reaction, fact)
+        for start in reaction.starts:
+            if start.name not in self._running and self._may_start(start, fact):
+                self._start(start, fact)
+
+    def _end(self, reaction: Reaction, fact: Fact) -> None:
         running = self._running
         for name in reaction.cancels:
             if name in running:
@@ -347,9 +355,6 @@ class Reading:
         for name in reaction.stops:
             if name in running:
                 running.pop(name).stop(fact)
-        for start in reaction.starts:
-            if start.name not in running and self._may_start(start, fact):
-                self._start(start, fact)
 
     def _may_start(self, start: Start, fact: Fact) -> bool:
         if not self._opened or (self._resolved and not start.when_resolved) or start.after in self._running:
@@ -372,6 +377,7 @@ def _regime_of(rules: Rules, ref: str | None) -> int:
     return next((number for number, each in enumerate(rules.later, start=1) if each == ref), 0)
 
 
+_IN_FORCE: Final = frozenset({f.STATUS, f.PRIORITY})
 _NOTES: Final = {
     f.OPENED: Reading.note_opened,
     f.STATUS: Reading.note_status,

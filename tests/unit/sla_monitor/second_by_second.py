@@ -18,7 +18,7 @@ DAYS_BEFORE = 2
 DAYS_AFTER = 7
 BLOCK = 4096
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-RESOLUTION_PAUSES = ["pending", "on_hold"]
+PAUSES = {"resolution": ["pending", "on_hold"], "periodic_update": ["pending"]}
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Run:
     name: str
     first: int
     last: int | None = None
+    cancelled: bool = False
     verdict: dict[str, Any] = field(default_factory=dict)
 
 
@@ -91,6 +92,15 @@ class Model:
         """The cycles, in the order of their starts for each target."""
         yield from self._once("assignment", {"assigned"})
         yield from self._once("first_response", {"agent_replied"})
+        yield from self._once("registration", {"registered"})
+        yield from self._once("emergency_plan", {"plan_submitted"})
+        yield from self._once("solution_offered", {"status:in_review"})
+        yield from self._updates()
+        yield from self._asked_for("manual_escalation", "escalation_requested", {"acknowledged", "plan_submitted"})
+        yield from self._asked_for("escalation_plan", "plan_wanted", {"plan_submitted"})
+        yield from self._asked_for("dissatisfaction", "rated_low", {"acknowledged", "plan_submitted"})
+        yield from self._after_the_end("customer_notified", "resolved", "customer_notified", "never")
+        yield from self._after_the_end("survey", "closed", "survey_offered", "survey_waived")
         resolved_at_place = self._resolved_after()
         waiting: Run | None = None
         answered = False
@@ -119,10 +129,59 @@ class Model:
 
     def _once(self, name: str, stops: set[str]) -> Iterator[Run]:
         for place, event in enumerate(self.events):
-            if event["type"] in stops | {"resolved", "closed"}:
+            if {event["type"], f"{event['type']}:{event.get('to')}"} & (stops | {"resolved", "closed"}):
                 yield Run(name, 0, place)
                 return
         yield Run(name, 0)
+
+    def _updates(self) -> Iterator[Run]:
+        """From each word to the customer, and from a reopening, to the next word or the end."""
+        resolved = self._resolved_after()
+        begun: int | None = None
+        for place, event in enumerate(self.events):
+            ends_now = resolved[place] and not (place > 0 and resolved[place - 1])
+            if begun is not None and (event["type"] == "agent_replied" or ends_now):
+                yield Run("periodic_update", begun, place)
+                begun = None
+            reopens = event["type"] == "reopened" and resolved[place - 1] and place > 0
+            if begun is None and not resolved[place] and (event["type"] == "agent_replied" or reopens):
+                begun = place
+        if begun is not None:
+            yield Run("periodic_update", begun)
+
+    def _asked_for(self, name: str, start: str, stops: set[str]) -> Iterator[Run]:
+        """From a request to its answer. What the end of a ticket means to it differs from one to the other."""
+        resolved = self._resolved_after()
+        begun: int | None = None
+        for place, event in enumerate(self.events):
+            was = place > 0 and resolved[place - 1]
+            ends_now = resolved[place] and not was and name != "dissatisfaction"
+            taken_back = was and not resolved[place] and name == "dissatisfaction"
+            if begun is not None and (event["type"] in stops or ends_now or taken_back):
+                yield Run(name, begun, place, taken_back)
+                begun = None
+            elif begun is None and event["type"] == start and not (resolved[place] and name == "manual_escalation"):
+                begun = place
+        if begun is not None:
+            yield Run(name, begun)
+
+    def _after_the_end(self, name: str, start: str, stop: str, waiver: str) -> Iterator[Run]:
+        """From the solution or the closing, each the first since the ticket was opened or reopened."""
+        resolved = self._resolved_after()
+        begun: int | None = None
+        closed = False
+        for place, event in enumerate(self.events):
+            was = place > 0 and resolved[place - 1]
+            reopens = event["type"] == "reopened" and was
+            if begun is not None and (event["type"] in {stop, waiver} or reopens):
+                yield Run(name, begun, place, event["type"] != stop)
+                begun = None
+            first = not closed if start == "closed" else not was
+            if begun is None and event["type"] == start and first:
+                begun = place
+            closed = (closed or event["type"] == "closed") and not reopens
+        if begun is not None:
+            yield Run(name, begun)
 
     def _resolved_after(self) -> list[bool]:
         resolved, flags = False, []
@@ -160,7 +219,7 @@ class Model:
     def _pause_on(self, target: dict[str, Any], name: str) -> list[str]:
         if name == "next_response":
             return []
-        statuses: list[str] = target.get("pause_on", RESOLUTION_PAUSES if name == "resolution" else [])
+        statuses: list[str] = target.get("pause_on", PAUSES.get(name, []))
         return statuses
 
     def _verdict(self, run: Run) -> dict[str, Any] | None:
@@ -184,7 +243,7 @@ class Model:
         if due is not None and end > due:
             state = "breached"
         elif stop is not None:
-            state = "met"
+            state = "cancelled" if run.cancelled else "met"
         else:
             state, due = ("paused", None) if paused else ("running", due)
         unknown = due is None and not paused

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.sla_monitor.domain.calendar import BusinessCalendar, parse_calendar
 from services.sla_monitor.domain.facts import Fact, ordered
 from services.sla_monitor.domain.instants import SECOND_US, from_text, to_seconds, to_text
-from services.sla_monitor.domain.policy import parse_targets
+from services.sla_monitor.domain.policy import parse_targets, rules_of
 from services.sla_monitor.domain.targets import TargetReport, evaluate
 from tests.unit.sla_monitor.second_by_second import WEEKDAYS, Model
 
@@ -144,11 +144,11 @@ class Clocks:
             Fact(from_text(event["at"]), place, event["type"], event.get("to", event.get("priority")))
             for place, event in enumerate(case["events"])
         )
-        self._targets = parse_targets(case["targets"])
+        self._rules = rules_of(parse_targets(case["targets"]))
         self._calendar = BusinessCalendar(parse_calendar(case["calendar"]))
 
     def reports(self, now: str) -> dict[str, TargetReport]:
-        return evaluate(self._facts, self._targets, self._calendar, from_text(now))
+        return evaluate(self._facts, self._rules, self._calendar, from_text(now))
 
 
 def check(model: Model, clocks: Clocks, now: str) -> int | None:

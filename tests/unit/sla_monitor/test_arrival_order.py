@@ -28,13 +28,21 @@ POLICY = parse_policy(
         "policy_id": "test",
         "version": 1,
         "warn_at": [0.5, 0.75],
-        "escalation": [{"role": "supervisor"}, {"role": "director", "after_seconds": 40}],
+        "escalation": [
+            {"role": "lead", "at": 0.8, "targets": ["resolution"]},
+            {"role": "supervisor", "acknowledge_within_seconds": 10, "repeat": {"times": 2, "every_seconds": 4}},
+            {"role": "director", "after_seconds": 40, "quiet_by_acknowledgement": True},
+            {"role": "director", "after_seconds": 60, "when": {"priority": ["P2"]}},
+        ],
         "targets": {
             "P1": {"assignment": {"seconds": 30}, "first_response": {"seconds": 40}, "resolution": {"seconds": 100}},
             "P2": {
                 "first_response": {"seconds": 60, "pause_on": ["pending"]},
                 "next_response": {"seconds": 30},
+                "periodic_update": {"seconds": 45},
                 "resolution": {"seconds": 150},
+                "escalation_plan": {"seconds": 20},
+                "customer_notified": {"seconds": 35},
             },
             "P3": {"next_response": {"seconds": 50}, "resolution": {"seconds": 300, "pause_on": ["on_hold"]}},
         },
@@ -55,6 +63,11 @@ steps = st.lists(
                     (f.PRIORITY, "P1"),
                     (f.PRIORITY, "P2"),
                     (f.PRIORITY, "P3"),
+                    (f.ACKNOWLEDGED, None),
+                    (f.ACKNOWLEDGED, "resolution:1"),
+                    (f.PLAN_WANTED, None),
+                    (f.PLAN_SUBMITTED, None),
+                    (f.CUSTOMER_NOTIFIED, None),
                     (f.RESOLVED, None),
                     (f.REOPENED, None),
                     (f.REOPENED, None),
@@ -95,7 +108,7 @@ def test_what_was_told_ends_in_what_the_clocks_say(
 
 def _agrees(clocks: Clocks, calendar: BusinessCalendar, now_us: int) -> None:
     """The told state of each cycle is what its clock says."""
-    for report in evaluate(clocks.facts, POLICY.targets, calendar, now_us).values():
+    for report in evaluate(clocks.facts, POLICY.rules, calendar, now_us).values():
         for cycle in (*report.earlier, report):
             told = clocks.told[f"{cycle.target}:{cycle.cycle}"]
             generations = {each.generation for each in (*cycle.superseded, cycle) if each.state == BREACHED}
@@ -105,7 +118,7 @@ def _agrees(clocks: Clocks, calendar: BusinessCalendar, now_us: int) -> None:
 def _each_once(told: list[Change]) -> None:
     assert max(Counter(change.key for change in told).values()) == 1
     once = Counter(
-        (change.what, change.report.target, change.report.cycle, change.percent, change.step)
+        (change.what, change.report.target, change.report.cycle, change.percent, change.step, change.repetition)
         for change in told
         if change.what in {STARTED, WARNED, ESCALATED}
     )
