@@ -1,7 +1,8 @@
 """`python -m services.sla_monitor` starts the service.
 
 `… explain < cases.jsonl` says what the clocks say, a JSON line for each case; `… calendar --help` writes an office
-calendar with public holidays. Imports are inside, so that explaining needs no Kafka, nor serving holidays.
+calendar with public holidays; `… check FILE…` says of policies and calendars where one is wrong. Imports are inside, so
+that explaining needs no Kafka, nor serving holidays.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-USAGE = "usage: python -m services.sla_monitor [explain < cases.jsonl | calendar --help]"
+USAGE = "usage: python -m services.sla_monitor [explain < cases.jsonl | calendar --help | check FILE...]"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str]) -> int:
             explain()
         case ["calendar", *options]:
             calendar(options)
+        case ["check", first, *others]:
+            return check([first, *others])
         case _:
             print(USAGE, file=sys.stderr)
             return 2
@@ -43,6 +46,18 @@ def explain() -> None:
     for line in explain_lines(sys.stdin.buffer):
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
+
+
+def check(paths: Sequence[str]) -> int:
+    """Say of each file whether its policy or calendar can be used; 1 where one can't."""
+    from pathlib import Path  # noqa: PLC0415 - see the module
+
+    from services._runtime.clock import SystemClock  # noqa: PLC0415 - as above
+    from services.sla_monitor.adapters.checking import check_files  # noqa: PLC0415 - as above
+
+    lines, fine = check_files(map(Path, paths), SystemClock().now())
+    print("\n".join(lines))
+    return 0 if fine else 1
 
 
 def calendar(options: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> Servic
     """
     clock = clock or SystemClock()
     directory = Directory()
-    topology = clocks_topology(settings, DirectoryTerms(directory, settings))
+    topology = clocks_topology(settings, DirectoryTerms(directory, settings, clock))
     processor = Processor(
         topology, settings, clock=clock, on_effects=count_targets, may_begin=lambda: directory.caught_up
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
+from services.sla_monitor.adapters.checking import data_of, policy_in
 from services.sla_monitor.domain.calendar import CalendarHours, InvalidCalendar, parse_calendar
-from services.sla_monitor.domain.policy import InvalidPolicy, Policy, parse_policy
+from services.sla_monitor.domain.policy import Policy
 
 _PACKAGE: Final = Path(__file__).parent.parent
 STANDARD: Final = "cn-standard"
@@ -33,7 +32,7 @@ def packaged_calendars() -> dict[str, CalendarHours]:
     """
     found: dict[str, CalendarHours] = {}
     for path in sorted(_PACKAGE.glob("calendars/*.yaml")):
-        form = _read(path.read_text("utf-8"))
+        form = data_of(path.read_text("utf-8"), path.name)
         try:
             found[form["calendar_id"]] = parse_calendar(form)
         except (InvalidCalendar, KeyError, TypeError) as error:
@@ -45,13 +44,6 @@ def policy_of(text: str, name: str) -> Policy:
     """The policy that a YAML text defines; `name` is what the text is called in messages.
 
     Raises:
-        InvalidPolicy: it is no YAML, or no usable policy.
+        InvalidPolicy: it is no YAML, or no usable policy; the message is `name:line: reason`.
     """
-    try:
-        return parse_policy(_read(text))
-    except (yaml.YAMLError, InvalidPolicy, RecursionError) as error:
-        raise InvalidPolicy(f"{name}: {error}") from error
-
-
-def _read(text: str) -> Any:
-    return yaml.safe_load(text)
+    return policy_in(data_of(text, name), text, name)

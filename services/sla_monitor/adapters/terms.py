@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Final
 
 from schemas.directory import CalendarDefined, SlaPolicyDefined
+from services._runtime.clock import Clock
 from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.sla_monitor.adapters.packaged import STANDARD, packaged_calendars, packaged_policies, policy_of
-from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, check_opens, parse_calendar
 from services.sla_monitor.domain.conditions import Profile
-from services.sla_monitor.domain.instants import to_datetime
+from services.sla_monitor.domain.instants import from_datetime, to_datetime
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy
 from services.sla_monitor.settings import SlaMonitorSettings
 
@@ -27,10 +28,14 @@ log = get_logger(__name__)
 
 
 class DirectoryTerms:
-    """The `handlers.Terms` of a running service. For one thread: what is compiled is kept without a lock."""
+    """The `handlers.Terms` of a running service. For one thread: what is compiled is kept without a lock.
 
-    def __init__(self, directory: Directory, settings: SlaMonitorSettings) -> None:
+    `clock` says when calendars are loaded; without one they are not asked whether they ever open after that.
+    """
+
+    def __init__(self, directory: Directory, settings: SlaMonitorSettings, clock: Clock | None = None) -> None:
         self._directory = directory
+        self._clock = clock
         self._default_id = settings.sla_policy
         self._packaged = packaged_policies()
         self._packaged_calendars = {name: BusinessCalendar(hours) for name, hours in packaged_calendars().items()}
@@ -81,7 +86,7 @@ class DirectoryTerms:
                 self._complain("calendar_missing", calendar=calendar_id)
             return next_best
         try:
-            compiled = compile_calendar(defined)
+            compiled = compile_calendar(defined, self._clock.now() if self._clock is not None else None)
         except InvalidCalendar as error:
             self._complain("calendar_refused", calendar=calendar_id, version=defined.version, reason=str(error))
             compiled = next_best
@@ -163,11 +168,11 @@ def compile_policy(defined: SlaPolicyDefined) -> Policy:
     return policy
 
 
-def compile_calendar(defined: CalendarDefined) -> BusinessCalendar:
-    """The calendar of a directory entry.
+def compile_calendar(defined: CalendarDefined, loaded_at: datetime | None = None) -> BusinessCalendar:
+    """The calendar of a directory entry; `loaded_at` is when, None not to ask whether it ever opens after that.
 
     Raises:
-        InvalidCalendar: it can't be used, or has no weekly hours, so that it would close for good.
+        InvalidCalendar: it can't be used, or has no weekly hours or nothing open in the year after it is loaded.
     """
     hours = parse_calendar(
         {
@@ -178,9 +183,9 @@ def compile_calendar(defined: CalendarDefined) -> BusinessCalendar:
             "overrides": defined.overrides,
         }
     )
-    if not hours.opens_weekly:
-        raise InvalidCalendar("the calendar has no weekly hours: it closes for good after its last override")
-    return BusinessCalendar(hours)
+    calendar = BusinessCalendar(hours)
+    check_opens(calendar, from_datetime(loaded_at) if loaded_at is not None else 0)
+    return calendar
 
 
 def _in_effect(defined: SlaPolicyDefined, policy: Policy, opened_at: datetime) -> bool:

@@ -42,7 +42,11 @@ WallInterval = tuple[int, int]
 
 
 class InvalidCalendar(ValueError):  # noqa: N818 - says what the calendar is
-    """A calendar that can't be used; the message gives the reason."""
+    """A calendar that can't be used; the message gives the reason, `path` the keys that lead to it."""
+
+    def __init__(self, reason: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(reason)
+        self.path = path
 
 
 class CalendarExhausted(InvalidCalendar):
@@ -257,6 +261,20 @@ class BusinessCalendar:
         return from_datetime(wall.replace(tzinfo=UTC) - (wall.utcoffset() or timedelta(0)))
 
 
+def check_opens(calendar: BusinessCalendar, loaded_us: int) -> None:
+    """Refuse a calendar under which nothing would ever be due.
+
+    Raises:
+        InvalidCalendar: nothing is open within a year after it is loaded, or it has no weekly hours.
+    """
+    if not calendar.hours.opens_weekly:
+        raise InvalidCalendar(
+            "the calendar has no weekly hours: it closes for good after its last override", ("hours",)
+        )
+    if not any(calendar.spans(loaded_us, loaded_us + BLOCK_US, 1)):
+        raise InvalidCalendar(f"nothing is open in the year after {to_text(loaded_us)}", ("hours",))
+
+
 ALWAYS: Final = CalendarHours(timezone="UTC", week=(((0, MIDNIGHT_SECONDS),),) * 7)
 """24/7."""
 
@@ -275,20 +293,23 @@ def parse_calendar(data: object) -> CalendarHours:
     form = _mapping(data, "a calendar")
     unknown = sorted(set(form) - _KNOWN_KEYS)
     if unknown:
-        raise InvalidCalendar(f"a calendar has no {', '.join(unknown)}")
+        raise InvalidCalendar(f"a calendar has no {', '.join(unknown)}", (unknown[0],))
     timezone = form.get("timezone")
     _zone(timezone)
     hours = _mapping(form.get("hours", {}), "hours")
     strangers = sorted(set(hours) - set(WEEKDAYS))
     if strangers:
-        raise InvalidCalendar(f"unknown weekday {', '.join(map(repr, strangers))}; weekdays are {', '.join(WEEKDAYS)}")
-    week = tuple(_intervals(hours.get(weekday) or [], weekday) for weekday in WEEKDAYS)
+        raise InvalidCalendar(
+            f"unknown weekday {', '.join(map(repr, strangers))}; weekdays are {', '.join(WEEKDAYS)}",
+            ("hours", strangers[0]),
+        )
+    week = tuple(_intervals(hours.get(weekday) or [], weekday, ("hours", weekday)) for weekday in WEEKDAYS)
     days = _replaced_days(form)
     if not any(week) and not any(days.values()):
-        raise InvalidCalendar("the calendar never opens")
+        raise InvalidCalendar("the calendar never opens", ("hours",))
     version = form.get("version", 0)
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
-        raise InvalidCalendar(f"version counts from 1, got {version!r}")
+        raise InvalidCalendar(f"version counts from 1, got {version!r}", ("version",))
     return CalendarHours(timezone=str(timezone), week=week, days=days, version=version)
 
 
@@ -301,10 +322,19 @@ def _replaced_days(form: Mapping[str, Any]) -> dict[date, tuple[WallInterval, ..
     if len(holidays) + len(overrides) > MAX_DAYS_LISTED:
         raise InvalidCalendar(f"more than {MAX_DAYS_LISTED} holidays and overrides")
     days: dict[date, tuple[WallInterval, ...]] = {_date(holiday): () for holiday in holidays}
-    return days | {_date(day): _intervals(intervals, str(day)) for day, intervals in overrides.items()}
+    return days | {
+        _date(day): _intervals(intervals, str(day), ("overrides", str(day))) for day, intervals in overrides.items()
+    }
 
 
-def _intervals(data: object, where: str) -> tuple[WallInterval, ...]:
+def _intervals(data: object, where: str, path: tuple[str, ...]) -> tuple[WallInterval, ...]:
+    try:
+        return _checked(data, where)
+    except InvalidCalendar as error:
+        raise InvalidCalendar(str(error), path) from None
+
+
+def _checked(data: object, where: str) -> tuple[WallInterval, ...]:
     if not isinstance(data, list | tuple) or len(data) > MAX_INTERVALS_A_DAY:
         raise InvalidCalendar(f"{where}: expected a list of at most {MAX_INTERVALS_A_DAY} [open, close] pairs")
     intervals = []
@@ -346,7 +376,7 @@ def _zone(name: object) -> ZoneInfo:
     try:
         return ZoneInfo(name if isinstance(name, str) else "")
     except (KeyError, ValueError, OSError):
-        raise InvalidCalendar(f"unknown time zone {name!r}") from None
+        raise InvalidCalendar(f"unknown time zone {name!r}", ("timezone",)) from None
 
 
 def _mapping(data: object, what: str) -> Mapping[str, Any]:

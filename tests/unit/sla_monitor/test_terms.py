@@ -126,7 +126,7 @@ def test_a_ticket_is_moved_only_to_exactly_the_version_named(directory: Director
         (definition(seconds=0), "budget is not positive"),
         (definition(version=9), "that of cn-standard version 9"),
         (definition(policy_id="other"), "that of other version 1"),
-        ("targets: [", "cn-standard: while parsing"),
+        ("targets: [", "cn-standard:1: while parsing"),
         ("", "expected a mapping"),
     ],
 )
