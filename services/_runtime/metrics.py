@@ -192,6 +192,20 @@ SLA_TARGETS: Final = _counter(
     "what",
 )
 
+SLA_WINDOW_TARGETS: Final = _gauge(
+    "sla_window_targets",
+    "Warnings and verdicts (warned, met, breached) told within the sliding window, by the ticket's level.",
+    "level",
+    "what",
+)
+SLA_WINDOW_BURN: Final = _gauge(
+    "sla_window_burn_ratio",
+    "Mean share of their budgets that clocks had used at their verdicts within the sliding window, 1 for all of it.",
+    "level",
+)
+SLA_POOLS_IN_SURGE: Final = _gauge("sla_pools_in_surge", "Pools with a surge of breaches; the log names them.")
+SLA_SURGES: Final = _counter("sla_surges_total", "Surges of breaches in a pool: one alarm each, however many breaches.")
+
 # ---------------------------------------------------------------- notifier
 
 NOTIFIER_ATTEMPTS: Final = _counter(

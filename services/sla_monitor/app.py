@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from services._runtime.clock import Clock, SystemClock
 from services._runtime.directory.directory import Directory
 from services._runtime.hosting.hosting import ServiceApp, create_app
-from services._runtime.metrics import SLA_TARGETS
 from services._runtime.processor.processor import Processor
+from services.sla_monitor.adapters.counting import TargetCounter
 from services.sla_monitor.adapters.terms import DirectoryTerms
-from services.sla_monitor.handlers import TargetMoved, clocks_topology
+from services.sla_monitor.domain.instants import SECOND_US
+from services.sla_monitor.domain.surge import SurgeSettings
+from services.sla_monitor.handlers import clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings
-
-
-def count_targets(effects: Sequence[Any]) -> None:
-    """Count what was told of targets; called from the processor's thread."""
-    for effect in effects:
-        if isinstance(effect, TargetMoved):
-            SLA_TARGETS.labels(effect.target, effect.what).inc()
 
 
 def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> ServiceApp:
@@ -32,9 +24,12 @@ def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> Servic
     """
     clock = clock or SystemClock()
     directory = Directory()
+    surges = SurgeSettings(
+        window_us=settings.sla_surge_window_seconds * SECOND_US, threshold=settings.sla_surge_breaches
+    )
     topology = clocks_topology(settings, DirectoryTerms(directory, settings, clock))
     processor = Processor(
-        topology, settings, clock=clock, on_effects=count_targets, may_begin=lambda: directory.caught_up
+        topology, settings, clock=clock, on_effects=TargetCounter(clock, surges), may_begin=lambda: directory.caught_up
     )
     return create_app(
         "sla_monitor",

@@ -179,7 +179,14 @@ def standard(priority: str = "P1") -> Desk:
 
 
 def escalated(desk: Desk, *, plan: bool = True, **fields: Any) -> list[str]:
-    given = {"target": "resolution", "cycle": 1, "step": 1, "role": "supervisor", "level": Level.L2, "reason": "r"}
+    given: dict[str, Any] = {
+        "target": "resolution",
+        "cycle": 1,
+        "step": 1,
+        "role": "supervisor",
+        "level": Level.L2,
+        "reason": "r",
+    }
     return desk.happens(TicketEscalated, Status.IN_PROGRESS, plan=plan, **{**given, **fields})
 
 
@@ -254,7 +261,7 @@ def test_a_low_rating_is_answered_for_also_when_the_ticket_is_closed() -> None:
     desk = standard()
     desk.resolve()
     desk.close()
-    rated = {"survey_id": "s", "csat": 1}
+    rated: dict[str, Any] = {"survey_id": "s", "csat": 1}
     assert desk.happens(TicketRated, Status.CLOSED, **{**rated, "csat": 5}) == []
     assert desk.happens(TicketRated, Status.CLOSED, **rated, low=True) == ["dissatisfaction 1.1 started"]
     assert only(desk.wait(0), "dissatisfaction") == ["1.1 escalated-6"]
@@ -307,7 +314,7 @@ def test_the_survey_is_offered_within_a_day_or_waived_without_a_verdict() -> Non
         notified(desk)
         desk.close()
     offered.wait(DAY)
-    fields = {"survey_id": "s", "expires_at": START + timedelta(days=9)}
+    fields: dict[str, Any] = {"survey_id": "s", "expires_at": START + timedelta(days=9)}
     assert offered.happens(SurveyOffered, Status.CLOSED, **fields)[-1] == "survey 1.1 met"
     assert waived.happens(SurveyWaived, Status.CLOSED, reason="asked lately") == ["survey 1.1 cancelled"]
     assert forgotten.wait(DAY + 1) == ["survey 1.1 warned-75", "survey 1.1 breached", "survey 1.1 escalated-3"]
@@ -361,7 +368,7 @@ def test_a_ticket_that_is_moved_goes_by_the_calendar_of_the_policy_it_is_moved_t
     desk.open("P2")
     desk.driver.read(TICKET_SLA)
     desk.sequence += 1
-    fields = {"policy_id": "slow", "policy_version": 1, "actor": SYSTEM, "reason": "r"}
+    fields: dict[str, Any] = {"policy_id": "slow", "policy_version": 1, "actor": SYSTEM, "reason": "r"}
     desk.repeat(PolicyChanged, Status.IN_PROGRESS, desk.sequence, **fields)
     [moved] = desk.read()
     assert (moved.data.calendar_id, moved.data.calendar_version) == ("mornings", 4)
@@ -400,7 +407,7 @@ def test_what_teams_promise_each_other_runs_beside_what_the_customer_is_promised
     directory.apply(*policy_record("ola", 1, text))
     desk = Desk(directory, sla_policy="ola")
     assert desk.open("P2") == ["resolution 1.1 started"]
-    queued = {"priority": "P2", "reason": "r"}
+    queued: dict[str, Any] = {"priority": "P2", "reason": "r"}
     assert desk.happens(TicketQueued, Status.QUEUED, pool="south", generation=1, **queued) == []
     assert desk.happens(TicketQueued, Status.QUEUED, pool="north", generation=2, **queued) == [
         "dispatch_north 1.1 started"
@@ -450,5 +457,5 @@ def test_a_malformed_event_and_a_malformed_policy_stop_no_other_clock(body: byte
 
 def test_the_priority_that_a_fact_states_twice_changes_nothing() -> None:
     desk = ladder_desk()
-    fields = {"previous": "P2", "priority": "P2", "actor": SYSTEM, "reason": "r"}
+    fields: dict[str, Any] = {"previous": "P2", "priority": "P2", "actor": SYSTEM, "reason": "r"}
     assert desk.happens(PriorityChanged, Status.IN_PROGRESS, **fields) == []
