@@ -10,7 +10,16 @@ from services.intake.api.progress import STEPS
 from services.intake.api.words import EN, WORDS, ZH_CN, language_of
 from services.intake.domain.projection import kind_of
 
-HIDDEN = {"classified", "declined", "command_refused"}
+HIDDEN = {
+    "classified",
+    "declined",
+    "command_refused",
+    "escalation_requested",
+    "escalation_acknowledged",
+    "plan_submitted",
+    "policy_changed",
+    "survey_waived",
+}
 """Events that are no customer's business."""
 
 
