@@ -179,8 +179,10 @@ class BusinessCalendar:
 
     def spans(self, start_us: int, stop_us: int, limit: int) -> Iterator[OpenSpan]:
         """The stretches of open time between two instants, in order, at most `limit` of them."""
-        self._cover(start_us)
-        table = self._cover(stop_us)
+        table = self._table
+        if start_us < table.from_us or stop_us >= table.until_us:
+            self._cover(start_us)
+            table = self._cover(stop_us)
         row = bisect_right(table.opens_us, start_us) - 1
         while limit > 0 and row < len(table.opens_us) and table.opens_us[row] < stop_us:
             span = OpenSpan(max(table.opens_us[row], start_us), min(table.closes_us[row], stop_us))

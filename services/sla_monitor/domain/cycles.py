@@ -67,47 +67,54 @@ class Cycle:
     while no target is in force.
     """
 
-    # Most cycles keep these.
-    stopped_us: int | None = None
-    stopped_by: int | None = None
-    cancelled_by = ""
-    regime = 0
-    generation = 1
-    stretches: tuple[Stretch, ...] = ()
-    superseded: tuple[Generation, ...] = ()
-    acknowledged_us: tuple[int, ...] = ()
+    __slots__ = (
+        "acknowledged_us",
+        "cancelled_by",
+        "changed_by",
+        "generation",
+        "idle",
+        "name",
+        "number",
+        "paused_in",
+        "priority",
+        "regime",
+        "since_us",
+        "started_by",
+        "started_us",
+        "stopped_by",
+        "stopped_us",
+        "stretches",
+        "superseded",
+        "target",
+    )
 
     def __init__(
-        self,
-        name: str,
-        number: int,
-        fact: Fact,
-        priority: str,
-        target: Target | None,
-        status: str,
-        idle: frozenset[str],
+        self, name: str, number: int, fact: Fact, priority: str, target: Target | None, idle: frozenset[str]
     ) -> None:
         self.name = name
         self.number = number
         self.started_us = self.since_us = fact.at_us
         self.started_by = self.changed_by = fact.sequence
+        self.stopped_us: int | None = None
+        self.stopped_by: int | None = None
+        self.cancelled_by = ""
         self.priority = priority
         self.target = target
         self.idle = idle
-        self.paused_in = status if status in (idle if target is None else target.pause_on) else None
+        self.regime = 0
+        self.generation = 1
+        self.paused_in: str | None = None
+        self.stretches: tuple[Stretch, ...] = ()
+        self.superseded: tuple[Generation, ...] = ()
+        self.acknowledged_us: tuple[int, ...] = ()
 
     @classmethod
     def going_on(cls, kept: Running, target: Target) -> Cycle:
         """A running cycle as it was kept; what it was before its current generation is not known."""
-        cycle = cls.__new__(cls)
-        cycle.name = kept.name
-        cycle.number = kept.number
+        start = Fact(kept.started_us, 0, "")
+        cycle = cls(kept.name, kept.number, start, kept.priority, target, frozenset())
         cycle.generation = kept.generation
-        cycle.priority = kept.priority
-        cycle.target = target
-        cycle.started_us = kept.started_us
         cycle.since_us = kept.since_us
-        cycle.paused_in = None
         cycle.stretches = kept.stretches
         cycle.acknowledged_us = kept.acknowledged_us
         return cycle
@@ -365,9 +372,11 @@ class Reading:
     def _start(self, start: Start, fact: Fact) -> None:
         name = start.name
         number = self.numbers[name] = self.numbers.get(name, 0) + 1
-        cycle = Cycle(name, number, fact, self.priority, self._named.get(name), self._status, start.idle)
-        if self._regime:
-            cycle.regime = self._regime
+        target = self._named.get(name)
+        cycle = Cycle(name, number, fact, self.priority, target, start.idle)
+        if self._status in (start.idle if target is None else target.pause_on):
+            cycle.paused_in = self._status
+        cycle.regime = self._regime
         self._running[name] = cycle
         self.cycles.append(cycle)
 
