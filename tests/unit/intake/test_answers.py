@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.feedback import SurveySkipped
 from schemas.routing_work import OfferMade, OfferWithdrawn
 from schemas.ticket_sla import TargetPaused, TargetRetargeted, TargetStarted
 from schemas.vocabulary import Level, Status
@@ -148,6 +149,32 @@ def test_an_escalation_of_a_ticket_that_is_over_is_told_without_raising_its_leve
     assert ticket_after(outcome).level is Level.L1
 
 
+def test_a_step_that_does_not_say_so_raises_no_level() -> None:
+    state = v.ticket_in(Status.IN_PROGRESS)
+    outcome = answers.escalation_raised(state, v.escalation(raise_level=False), v.moment(), v.POLICY)
+    assert ticket_after(outcome).level is Level.L1
+
+
+def test_a_step_may_raise_the_priority_of_an_open_ticket_which_moves_it_in_the_queue() -> None:
+    raised = v.escalation(raise_level=False, raise_priority="P1")
+    worked_on = answers.escalation_raised(v.ticket_in(Status.IN_PROGRESS), raised, v.moment(), v.POLICY)
+    assert told(worked_on) == [
+        ("TicketEscalated", Status.IN_PROGRESS),
+        ("PriorityChanged", Status.IN_PROGRESS),
+    ]
+    assert ticket_after(worked_on).priority == "P1"
+    waiting = answers.escalation_raised(v.ticket_in(Status.QUEUED), raised, v.moment(), v.POLICY)
+    assert [name for name, _ in told(waiting)] == ["TicketEscalated", "PriorityChanged", "TicketQueued"]
+    over = answers.escalation_raised(v.ticket_in(Status.RESOLVED), raised, v.moment(), v.POLICY)
+    assert ticket_after(over).priority == "P2"
+
+
+def test_a_priority_that_was_changed_meanwhile_is_not_overruled_by_a_step() -> None:
+    state = v.ticket_in(Status.IN_PROGRESS, priority="P0")
+    outcome = answers.escalation_raised(state, v.escalation(raise_priority="P1"), v.moment(), v.POLICY)
+    assert ticket_after(outcome).priority == "P0"
+
+
 def test_the_same_step_again_does_nothing() -> None:
     first = answers.escalation_raised(v.ticket_in(Status.QUEUED), v.escalation(), v.moment("e-1"), v.POLICY)
     assert answers.escalation_raised(ticket_after(first), v.escalation(), v.moment("e-1"), v.POLICY) is None
@@ -167,6 +194,16 @@ def test_surveys_and_ratings_are_told_once_also_when_the_ticket_is_over(state: S
     assert rated.facts[0].sequence == asked.facts[0].sequence + 1
     assert answers.survey_requested(rated.state, v.survey(), v.moment("s-1"), v.POLICY) is None
     assert answers.rating_received(rated.state, v.rating(), v.moment("r-1"), v.POLICY) is None
+
+
+@pytest.mark.parametrize("state", [v.ticket_in(Status.CLOSED), remnant()], ids=["closed", "over for good"])
+def test_that_no_survey_is_to_be_offered_is_told_once(state: State) -> None:
+    skipped = SurveySkipped.new(ticket_id=v.ID, cycle=1, reason="asked lately")
+    outcome = answers.survey_skipped(state, skipped, v.moment("s-1"), v.POLICY)
+    assert outcome is not None
+    assert [name for name, _ in told(outcome)] == ["SurveyWaived"]
+    assert answers.survey_skipped(outcome.state, skipped, v.moment("s-1"), v.POLICY) is None
+    assert answers.survey_skipped(None, skipped, v.moment(), v.POLICY) is None
 
 
 def test_surveys_and_ratings_of_a_forgotten_ticket_do_nothing() -> None:

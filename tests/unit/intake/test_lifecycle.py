@@ -374,3 +374,29 @@ def test_a_ticket_is_not_merged_into_itself() -> None:
 def test_a_late_command_does_not_turn_back_when_the_ticket_was_updated() -> None:
     state = v.ticket_in(Status.IN_PROGRESS, updated_at=v.later(50))
     assert ticket_after(decided(state, v.reply())).updated_at == v.later(50)
+
+
+# ── escalations, plans and policies ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_everyone_may_ask_for_an_escalation_and_only_our_people_answer_for_one() -> None:
+    state = v.ticket_in(Status.IN_PROGRESS)
+    assert names(decided(state, v.escalate(v.CUSTOMER))) == [("EscalationRequested", Status.IN_PROGRESS)]
+    assert names(decided(state, v.acknowledge(v.LI, "resolution", 1))) == [
+        ("EscalationAcknowledged", Status.IN_PROGRESS)
+    ]
+    assert "may not give" in refusal_of(decided(state, v.acknowledge(v.CUSTOMER)))
+    assert "may not give" in refusal_of(decided(state, v.plan(v.CUSTOMER)))
+    assert "may not give" in refusal_of(decided(state, v.repolicy(v.LI)))
+
+
+def test_an_acknowledgement_names_a_target_with_its_cycle_and_a_plan_says_something() -> None:
+    state = v.ticket_in(Status.IN_PROGRESS)
+    assert "go together" in refusal_of(decided(state, v.acknowledge(v.LI, "resolution")))
+    assert "says nothing" in refusal_of(decided(state, v.plan(v.LI, "  ")))
+
+
+def test_a_changed_policy_changes_nothing_but_what_the_clocks_go_by() -> None:
+    outcome = decided(v.ticket_in(Status.QUEUED), v.repolicy())
+    assert names(outcome) == [("PolicyChanged", Status.QUEUED)]
+    assert not outcome.work
