@@ -7,6 +7,7 @@ Reading order, from the inside out:
 - `kafka`: clients, topics, and what the edges write and read with.
 - `processor`: the loop that runs a topology on a real Kafka, exactly once.
 - `directory`: customers, technicians, calendars and policies, known whole to every process.
+- `view`: views in Redis that rebuild themselves from topics.
 - `web`: what HTTP edges share: problems, tokens, the server.
 - `hosting`: one Faust application a service, with all of the above in it.
 

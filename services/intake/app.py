@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,18 +13,20 @@ from mode import Service, ServiceT
 from services._runtime.clock import Clock, SystemClock
 from services._runtime.directory.directory import Directory
 from services._runtime.hosting.hosting import ServiceApp, create_app
+from services._runtime.hosting.running import Running
 from services._runtime.kafka.follower import Follower
 from services._runtime.kafka.producer import EventProducer
 from services._runtime.processor.processor import Processor
 from services._runtime.redis_client import RedisClient
+from services._runtime.view.following import ReadModel
+from services._runtime.view.lease import Lease
+from services._runtime.view.projector import Projector
 from services._runtime.web.web import create_web
 from services.intake.adapters import keys
-from services.intake.adapters.lease import Lease
 from services.intake.adapters.mail.gateway import MailGateway, Origin
 from services.intake.adapters.mail.mailbox import Account, Mailbox
 from services.intake.adapters.profiles import Profiles
-from services.intake.adapters.read_model.following import FOLLOWED, ReadModel
-from services.intake.adapters.read_model.projector import Bounds, Projector
+from services.intake.adapters.read_model.projecting import APPLY, FOLLOWED, change_of
 from services.intake.adapters.read_model.queries import TicketViews
 from services.intake.adapters.requests import RequestGateway
 from services.intake.adapters.rule_file import load_rules
@@ -55,24 +57,6 @@ class Connections(Service):
         """Called by mode."""
         await self._producer.stop()
         await self._redis.stop()
-
-
-class Running(Service):
-    """An endless coroutine as a service; `tell` says in a word how it goes."""
-
-    def __init__(self, run: Callable[[], Awaitable[None]], tell: Callable[[], str]) -> None:
-        super().__init__()
-        self._run_for_ever = run
-        self._tell = tell
-
-    @property
-    def status(self) -> str:
-        """Shown by `/readyz`."""
-        return self._tell()
-
-    @Service.task
-    async def _run_it(self) -> None:
-        await self._run_for_ever()
 
 
 class Edges:
@@ -130,11 +114,17 @@ class Edges:
     def read_model(self) -> ReadModel:
         """The loop that keeps Redis up with the topics."""
         settings = self.settings
-        bounds = Bounds(
-            keep_seconds=settings.view_keep_days * DAY_SECONDS,
-            thread_seconds=settings.thread_keep_days * DAY_SECONDS,
-            timeline_entries=settings.view_timeline_entries,
-            final_index_tickets=settings.view_ended_tickets,
+        projector = Projector(
+            self.redis,
+            script=APPLY,
+            positions_key=keys.POSITIONS,
+            fresh_key=keys.FRESH,
+            options=(
+                settings.view_keep_days * DAY_SECONDS,
+                settings.thread_keep_days * DAY_SECONDS,
+                settings.view_timeline_entries,
+                settings.view_ended_tickets,
+            ),
         )
         follower = Follower(
             settings.kafka_bootstrap,
@@ -142,7 +132,7 @@ class Edges:
             name=f"intake-read-model-{settings.instance}",
         )
         lease = Lease(self.redis, keys.LEASE, settings.instance, self.clock)
-        return ReadModel(follower, Projector(self.redis, bounds), lease, self.clock)
+        return ReadModel(follower, change_of, projector, lease, self.clock)
 
     def mail_gateway(self) -> MailGateway:
         """The loop that reads the mailbox."""

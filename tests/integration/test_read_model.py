@@ -19,10 +19,11 @@ from services._runtime.clock import SystemClock
 from services._runtime.engine.records import Record
 from services._runtime.kafka.follower import Batch
 from services._runtime.kafka.producer import Outgoing
+from services._runtime.view import slices as slices_module
+from services._runtime.view.slices import TopicRewoundError, slices_of
 from services.intake.adapters.keys import POSITIONS
-from services.intake.adapters.read_model import slices as slices_module
+from services.intake.adapters.read_model.projecting import change_of
 from services.intake.adapters.read_model.queries import ViewRebuilding
-from services.intake.adapters.read_model.slices import TopicRewoundError, slices_of
 from services.intake.app import Edges
 from services.intake.settings import IntakeSettings
 from tests.integration.intake_bed import (
@@ -460,7 +461,7 @@ def test_a_topic_that_was_made_anew_is_noticed() -> None:
     value = opened("rewound").written[0].value
     batch = Batch([Record("ticket.events", 0, 3, b"k", value)], {("ticket.events", 0): 4}, 0)
     with pytest.raises(TopicRewoundError):
-        slices_of(batch, {("ticket.events", 0): 500})
+        slices_of(batch, {("ticket.events", 0): 500}, change_of)
 
 
 @in_loop
@@ -479,7 +480,7 @@ async def test_hundreds_of_tickets_a_second_are_projected(settings: IntakeSettin
         for start in range(0, len(records), 500):
             part = records[start : start + 500]
             batch = Batch(part, {("ticket.load", 0): part[-1].offset + 1}, 0)
-            assert await projector.apply(slices_of(batch, reached))
+            assert await projector.apply(slices_of(batch, reached, change_of))
             reached.update(batch.positions)
         seconds = clock.monotonic_seconds() - began_seconds
         assert (await edges.views.stats(tenant)).status == {"resolved": 500}

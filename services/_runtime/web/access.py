@@ -15,6 +15,14 @@ from services._runtime.clock import Clock
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal, TokenRefused, principal_from
 
+REQUESTER: Final = "requester"
+TECHNICIAN: Final = "technician"
+COORDINATOR: Final = "coordinator"
+SYSTEM: Final = "system"
+"""Other systems: channels that send in what customers ask (phone desk, portal), and whatever drives tickets."""
+
+STAFF: Final = (TECHNICIAN, COORDINATOR, SYSTEM)
+
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token signed by Aftercare, audience `api`.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 

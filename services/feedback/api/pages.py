@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
 from schemas.vocabulary import Language
+from services._runtime.web.language import OTHER
 from services.feedback.api.answers import COMMENT_CHARACTERS_MAX
-from services.feedback.api.words import OTHER, WORDS
+from services.feedback.api.words import WORDS
 
 SCORES: Final = (1, 2, 3, 4, 5)
 _TEMPLATES: Final = resources.files("services.feedback").joinpath("templates")

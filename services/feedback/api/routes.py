@@ -18,11 +18,12 @@ from schemas.vocabulary import Language
 from services._runtime.clock import Clock
 from services._runtime.unavailable import Unavailable
 from services._runtime.web.edge import traceparent_of
+from services._runtime.web.language import language_of
 from services._runtime.web.problems import Problem
 from services.feedback.api.answers import Answer, Sender, send_answer
 from services.feedback.api.links import LinkExpired, LinkForged, SurveyLink, open_survey
 from services.feedback.api.pages import SurveyPages
-from services.feedback.api.words import EN, ZH_CN, language_of
+from services.feedback.api.words import EN, ZH_CN
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -133,7 +134,7 @@ def survey_routes(api: SurveyApi) -> APIRouter:
 
 
 def _language(request: Request, lang: str | None) -> Language:
-    return language_of(lang, request.headers.get("accept-language"))
+    return language_of(lang, request.headers.get("accept-language", ""))
 
 
 async def _fields_of(request: Request) -> dict[str, str]:

@@ -53,19 +53,3 @@ EN: Final[dict[str, str]] = {
 }
 
 WORDS: Final = {Language.ZH_CN: ZH_CN, Language.EN: EN}
-OTHER: Final = {Language.ZH_CN: Language.EN, Language.EN: Language.ZH_CN}
-
-
-def language_of(asked: str | None, accept_language: str | None) -> Language:
-    """The language to answer in: what the address asks for, else what the browser prefers, else Chinese.
-
-    `accept_language` is the header's text; qualities are left aside, since browsers list the preferred one first.
-    """
-    wanted = [asked or "", *(accept_language or "").split(",")]
-    for each in wanted:
-        tag = each.partition(";")[0].strip().lower()
-        if tag == "en" or tag.startswith("en-"):
-            return Language.EN
-        if tag == "zh" or tag.startswith("zh-"):
-            return Language.ZH_CN
-    return Language.ZH_CN

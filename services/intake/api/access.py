@@ -10,16 +10,9 @@ from pydantic import SecretStr
 from schemas.parts import Actor
 from schemas.vocabulary import ActorKind
 from services._runtime.clock import Clock
-from services._runtime.web.access import bearer_with_role
+from services._runtime.web.access import COORDINATOR, REQUESTER, STAFF, SYSTEM, TECHNICIAN, bearer_with_role
 from services._runtime.web.tokens import Principal
 
-REQUESTER: Final = "requester"
-TECHNICIAN: Final = "technician"
-COORDINATOR: Final = "coordinator"
-SYSTEM: Final = "system"
-"""Other systems: channels that send in what customers ask (phone desk, portal), and whatever drives tickets."""
-
-STAFF: Final = (TECHNICIAN, COORDINATOR, SYSTEM)
 EVERYONE: Final = (REQUESTER, *STAFF)
 
 _KINDS: Final = (

@@ -31,10 +31,11 @@ from schemas.ticket_commands import (
 from schemas.topics import TICKET_COMMANDS
 from services._runtime.clock import Clock
 from services._runtime.kafka.producer import EventProducer, Outgoing
+from services._runtime.web.access import COORDINATOR, REQUESTER, SYSTEM, TECHNICIAN
 from services._runtime.web.edge import traceparent_of
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal
-from services.intake.api.access import COORDINATOR, REQUESTER, SYSTEM, TECHNICIAN, Gatekeeper, actor_of
+from services.intake.api.access import Gatekeeper, actor_of
 from services.intake.api.audited import ACCEPTED, SOURCE, audit_record
 from services.intake.api.closed_json import AsJson
 from services.intake.api.command_bodies import (

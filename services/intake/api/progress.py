@@ -19,9 +19,10 @@ from pydantic import SecretStr
 from schemas.vocabulary import Language, Status
 from services._runtime.clock import Clock
 from services._runtime.unavailable import Unavailable
+from services._runtime.web.language import OTHER, language_of
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, Link, TokenRefused, open_link
 from services.intake.api.ports import Views
-from services.intake.api.words import OTHER, WORDS, language_of
+from services.intake.api.words import WORDS
 from services.intake.domain.views import FINAL_STATUSES, TicketView, TimelineEntry
 
 EVENTS_MAX: Final = 100

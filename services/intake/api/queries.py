@@ -5,9 +5,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query
 
 from schemas.vocabulary import Status
+from services._runtime.web.access import COORDINATOR, STAFF, SYSTEM
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal
-from services.intake.api.access import COORDINATOR, EVERYONE, STAFF, SYSTEM, Gatekeeper
+from services.intake.api.access import EVERYONE, Gatekeeper
 from services.intake.api.ports import Views
 from services.intake.api.tickets import TicketIdInPath, visible_ticket
 from services.intake.domain.views import Stats, TicketPage, TicketView, TimelineEntry

@@ -12,8 +12,9 @@ from schemas.feedback import SurveyAnswered
 from schemas.topics import FEEDBACK_ANSWERS
 from schemas.vocabulary import Channel, Language
 from services._runtime.unavailable import KafkaUnavailable
+from services._runtime.web.language import language_of
 from services._runtime.web.tokens import AUDIENCE_PROGRESS
-from services.feedback.api.words import EN, WORDS, ZH_CN, language_of
+from services.feedback.api.words import EN, WORDS, ZH_CN
 from tests.unit.feedback.survey_site import NOON, SURVEY, TICKET, SurveySite, token
 
 
@@ -243,4 +244,4 @@ def test_every_language_says_everything() -> None:
     ],
 )
 def test_the_language_is_what_the_reader_asks_for(asked: str | None, accepted: str | None, language: Language) -> None:
-    assert language_of(asked, accepted) is language
+    assert language_of(asked, accepted or "") is language

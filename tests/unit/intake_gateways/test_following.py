@@ -9,7 +9,7 @@ from typing import Any
 
 from services._runtime.clock import ManualClock
 from services._runtime.kafka.follower import Batch
-from services.intake.adapters.read_model.following import ReadModel
+from services._runtime.view.following import ReadModel
 
 
 class Swallowing:
@@ -48,7 +48,7 @@ def test_a_cancellation_that_the_client_swallowed_ends_the_loop_all_the_same() -
     async def scenario() -> None:
         follower = Swallowing()
         clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
-        model = ReadModel(follower, Store(), Held(), clock)  # type: ignore[arg-type]
+        model = ReadModel(follower, lambda _: None, Store(), Held(), clock)  # type: ignore[arg-type]
         task = asyncio.create_task(model.run())
         while model.status != "projecting":  # noqa: ASYNC110 - the loop's own word
             await asyncio.sleep(0)

@@ -6,8 +6,9 @@ import pytest
 
 from schemas.topics import TICKET_EVENTS
 from schemas.vocabulary import Language, Status
+from services._runtime.web.language import language_of
 from services.intake.api.progress import STEPS
-from services.intake.api.words import EN, WORDS, ZH_CN, language_of
+from services.intake.api.words import EN, WORDS, ZH_CN
 from services.intake.domain.projection import kind_of
 
 HIDDEN = {

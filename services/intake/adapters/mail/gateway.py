@@ -16,13 +16,13 @@ from pydantic import SecretStr, ValidationError
 
 from schemas.parts import Requester
 from schemas.vocabulary import Channel
+from services._runtime.cancelling import heed_cancellation
 from services._runtime.clock import Clock
 from services._runtime.logs import get_logger
 from services._runtime.metrics import MAILBOX_ROUNDS, MAILS
 from services._runtime.tracing import traceparent_for
 from services._runtime.unavailable import Unavailable
-from services.intake.adapters.cancelling import heed_cancellation
-from services.intake.adapters.lease import Lease
+from services._runtime.view.lease import Lease
 from services.intake.adapters.mail.mailbox import Mailbox, MailboxUnavailable
 from services.intake.adapters.mail.message import ParsedMail, UnreadableMail, parse
 from services.intake.adapters.profiles import Profiles

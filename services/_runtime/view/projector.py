@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
@@ -11,38 +10,34 @@ import msgspec
 
 from services._runtime.metrics import READ_MODEL_BATCH_SECONDS
 from services._runtime.redis_client import RedisClient
-from services.intake.adapters import keys
-from services.intake.adapters.read_model.slices import Place, Slice, name_of
+from services._runtime.view.slices import Place, Slice, name_of
 
-_SCRIPT: Final = resources.files(__package__).joinpath("apply.lua").read_text("utf-8")
+_SLICES: Final = resources.files(__package__).joinpath("slices.lua").read_text("utf-8")
 _encode: Final = msgspec.msgpack.Encoder().encode
 FRESH_SECONDS: Final = 15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How much the view keeps.
-
-    Seconds of ended tickets and of thread places, entries of a timeline, ended tickets listed for each status.
-    """
-
-    keep_seconds: int
-    thread_seconds: int
-    timeline_entries: int
-    final_index_tickets: int
 
 
 class Projector:
     """Writes the view. Several may at once: each change is applied once, by whoever is first.
 
     One Redis holds the whole view (with Sentinel or not): the script makes its keys itself, which a cluster refuses.
+
+    Args:
+        redis: where the view is.
+        script: Lua that defines `apply(prefix, change)`.
+        positions_key: the hash that holds how far each partition was applied.
+        fresh_key: set while the view has lately caught up.
+        options: numbers that the script finds in `options`, by position.
     """
 
-    def __init__(self, redis: RedisClient, bounds: Bounds) -> None:
+    def __init__(
+        self, redis: RedisClient, *, script: str, positions_key: str, fresh_key: str, options: Sequence[int] = ()
+    ) -> None:
         self._redis = redis
-        self._bounds = _encode(
-            [bounds.keep_seconds, bounds.thread_seconds, bounds.timeline_entries, bounds.final_index_tickets]
-        )
+        self._text = script + _SLICES
+        self._positions_key = positions_key
+        self._fresh_key = fresh_key
+        self._options = _encode(list(options))
         self._script: Any = None
 
     async def positions(self) -> dict[Place, int]:
@@ -52,7 +47,7 @@ class Projector:
             RedisUnavailable: no answer.
         """
         async with self._redis.commands() as commands:
-            stored: Any = await commands.hgetall(keys.POSITIONS)
+            stored: Any = await commands.hgetall(self._positions_key)
         return {_place(name): int(offset) for name, offset in stored.items()}
 
     async def apply(self, slices: Sequence[Slice]) -> bool:
@@ -63,19 +58,19 @@ class Projector:
         """
         async with self._redis.commands() as commands:
             if self._script is None:
-                self._script = commands.register_script(_SCRIPT)
+                self._script = commands.register_script(self._text)
             with READ_MODEL_BATCH_SECONDS.time():
-                behind = await self._script(keys=[keys.POSITIONS], args=[_encode(slices), self._bounds])
+                behind = await self._script(keys=[self._positions_key], args=[_encode(slices), self._options])
         return not behind
 
     async def forget(self, place: Place) -> None:
         """Drop the position of a partition, whose topic was made anew."""
         async with self._redis.commands() as commands:
-            await commands.hdel(keys.POSITIONS, name_of(place))
+            await commands.hdel(self._positions_key, name_of(place))
 
     async def state_fresh(self) -> None:
         """Note that the view has caught up with the topics, for the next seconds."""
-        await self._redis.put(keys.FRESH, "1", ttl_seconds=FRESH_SECONDS)
+        await self._redis.put(self._fresh_key, "1", ttl_seconds=FRESH_SECONDS)
 
 
 def _place(name: str) -> Place:

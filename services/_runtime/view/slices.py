@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from schemas import envelope
-from schemas.contract import contract_of
-from schemas.ticket_events import TicketEvent
-from schemas.ticket_sla import TargetEvent
 from services._runtime.engine.records import Record
 from services._runtime.kafka.follower import Batch
 from services._runtime.logs import get_logger
 from services._runtime.metrics import READ_MODEL_RECORDS
-from services._runtime.redis_client import tenant_key
-from services.intake.domain.projection import Change, CountChange, kind_of, project
 
 FROM_THE_BEGINNING: Final = -1
-UNKNOWN_KIND: Final = "unknown"
 
 Place = tuple[str, int]
 """A topic and its partition's number."""
@@ -30,11 +23,15 @@ log = get_logger(__name__)
 
 
 class Applied(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A change at its offset, for the tenant whose keys begin with `prefix`."""
+    """A change at its offset, for the tenant whose keys begin with `prefix`; what it holds is the view's own."""
 
     offset: int
     prefix: str
-    change: Change
+    change: Any
+
+
+Project = Callable[[Record], Applied | None]
+"""What a record changes, None for nothing. May raise: the record is then passed over, and the log says so."""
 
 
 class Slice(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,7 +56,7 @@ def name_of(place: Place) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def slices_of(batch: Batch, reached: Mapping[Place, int]) -> list[Slice]:
+def slices_of(batch: Batch, reached: Mapping[Place, int], project: Project) -> list[Slice]:
     """The batch as slices. `reached` holds the position that each partition was read from.
 
     Raises:
@@ -73,16 +70,16 @@ def slices_of(batch: Batch, reached: Mapping[Place, int]) -> list[Slice]:
         start = reached.get(place, FROM_THE_BEGINNING)
         if records[0].offset < start:
             raise TopicRewoundError(place)
-        changes = list(_changes(records))
+        changes = list(_changes(records, project))
         READ_MODEL_RECORDS.labels("projected").inc(len(changes))
         made.append(Slice(name_of(place), start, batch.positions[place], changes))
     return made
 
 
-def _changes(records: Iterable[Record]) -> Iterable[Applied]:
+def _changes(records: Iterable[Record], project: Project) -> Iterable[Applied]:
     for record in records:
         try:
-            change = _change(record)
+            change = project(record)
         except Exception as error:  # noqa: BLE001 - a view must not stand still for one record that no one can read
             # The error's text may quote the record: only its class is told.
             where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
@@ -91,17 +88,3 @@ def _changes(records: Iterable[Record]) -> Iterable[Applied]:
             continue
         if change is not None:
             yield change
-
-
-def _change(record: Record) -> Applied | None:
-    if record.value is None:
-        return None  # a tombstone: nothing of ours is compacted away
-    head = envelope.decode_head(record.value)
-    prefix = tenant_key(head.tenant)
-    contract = contract_of(head.type)
-    if contract is None:
-        return Applied(record.offset, prefix, CountChange(kind=UNKNOWN_KIND))
-    if not issubclass(contract, TicketEvent | TargetEvent):
-        return Applied(record.offset, prefix, CountChange(kind=kind_of(head.type)))
-    data = envelope.decode_data(head.type, head.data, envelope.scope_of(head))
-    return Applied(record.offset, prefix, project(head.type, data, head.time))

@@ -1,4 +1,4 @@
-"""The loop that keeps the read model up with the topics."""
+"""The loop that keeps a view up with its topics."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ import contextlib
 from contextlib import aclosing
 from typing import Final
 
-from schemas import topics
+from services._runtime.cancelling import heed_cancellation
 from services._runtime.clock import Clock
 from services._runtime.kafka.follower import Batch, Follower
 from services._runtime.logs import get_logger
 from services._runtime.metrics import READ_MODEL_RESTARTS
 from services._runtime.unavailable import RedisUnavailable
-from services.intake.adapters.cancelling import heed_cancellation
-from services.intake.adapters.lease import Lease
-from services.intake.adapters.read_model.projector import Projector
-from services.intake.adapters.read_model.slices import Place, TopicRewoundError, slices_of
+from services._runtime.view.lease import Lease
+from services._runtime.view.projector import Projector
+from services._runtime.view.slices import Place, Project, TopicRewoundError, slices_of
 
-FOLLOWED: Final = (
-    topics.TICKET_EVENTS,
-    topics.TICKET_SLA,
-    topics.TICKET_ASSIGNMENTS,
-    topics.TICKET_NOTIFICATIONS,
-    topics.TICKET_FEEDBACK,
-)
 FRESH_LAG_RECORDS: Final = 1_000
 """With fewer records to go the view counts as caught up: at full load it is never at the very end."""
 CHECK_SECONDS: Final = 1.0
@@ -36,8 +28,9 @@ log = get_logger(__name__)
 class ReadModel:
     """Follows the topics and projects them, as long as its lease lasts; otherwise stands by."""
 
-    def __init__(self, follower: Follower, projector: Projector, lease: Lease, clock: Clock) -> None:
+    def __init__(self, follower: Follower, project: Project, projector: Projector, lease: Lease, clock: Clock) -> None:
         self._follower = follower
+        self._project = project
         self._projector = projector
         self._lease = lease
         self._clock = clock
@@ -84,7 +77,7 @@ class ReadModel:
                 self.status = "projecting"
                 if not await self._lease.hold():
                     return "lease_lost"
-                if batch.records and not await self._projector.apply(slices_of(batch, reached)):
+                if batch.records and not await self._projector.apply(slices_of(batch, reached, self._project)):
                     return "redis_behind"
                 reached.update(batch.positions)
                 if self._clock.monotonic_seconds() - checked_at_seconds >= CHECK_SECONDS:
