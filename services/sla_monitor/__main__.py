@@ -1,8 +1,8 @@
 """`python -m services.sla_monitor` starts the service.
 
-`… explain < cases.jsonl` says what the clocks say, a JSON line for each case; `… calendar --help` writes an office
-calendar with public holidays; `… check FILE…` says of policies and calendars where one is wrong. Imports are inside, so
-that explaining needs no Kafka, nor serving holidays.
+`… explain < cases.jsonl` says what the clocks say, a JSON line for each case; `… what-if --help` replays history under
+a proposed policy; `… calendar --help` writes an office calendar with public holidays; `… check FILE…` says of policies
+and calendars where one is wrong. Imports are inside, so that explaining needs no Kafka, nor serving holidays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-USAGE = "usage: python -m services.sla_monitor [explain < cases.jsonl | calendar --help | check FILE...]"
+USAGE = (
+    "usage: python -m services.sla_monitor [explain < cases.jsonl | what-if --help | calendar --help | check FILE...]"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,6 +23,8 @@ def main(arguments: Sequence[str]) -> int:
             serve()
         case ["explain"]:
             explain()
+        case ["what-if", *options]:
+            return what_if(options)
         case ["calendar", *options]:
             calendar(options)
         case ["check", first, *others]:
@@ -58,6 +62,13 @@ def check(paths: Sequence[str]) -> int:
     lines, fine = check_files(map(Path, paths), SystemClock().now())
     print("\n".join(lines))
     return 0 if fine else 1
+
+
+def what_if(options: Sequence[str]) -> int:
+    """Replay history under a proposed policy."""
+    from services.sla_monitor.adapters.what_if import command  # noqa: PLC0415 - see the module
+
+    return command.what_if(options)
 
 
 def calendar(options: Sequence[str]) -> None:

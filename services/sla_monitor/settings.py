@@ -7,20 +7,25 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.topics import TICKET_EVENTS
-from services._runtime.settings import RuntimeSettings
+from services._runtime.settings import KafkaSettings, RuntimeSettings
 
 _DAY_SECONDS: Final = 24 * 3_600
 _HOUR_SECONDS: Final = 3_600
 
 
-class SlaMonitorSettings(RuntimeSettings):
-    """Variables `AFTERCARE_<NAME>`. All processes of the monitor share the values that it decides by."""
+class PolicySettings(KafkaSettings):
+    """Which policy tickets go by: what `what-if` needs of the monitor's settings, secrets not among it."""
 
     sla_policy: Annotated[str, Field(min_length=1)] = Field(
         default="cn-standard",
         description="Id of the policy of tickets that the conditions of no other one hold for: the directory's version "
         "in effect at the opening, else the product's own (cn-standard, cn-demo).",
     )
+
+
+class SlaMonitorSettings(PolicySettings, RuntimeSettings):
+    """Variables `AFTERCARE_<NAME>`. All processes of the monitor share the values that it decides by."""
+
     sla_shrink_after_seconds: Annotated[int, Field(ge=1)] = Field(
         default=2 * _DAY_SECONDS,
         description="How long after its end a ticket's verdicts can still be corrected by an event that comes late; "

@@ -19,7 +19,7 @@ from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, Inval
 from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.instants import from_datetime, to_datetime
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy
-from services.sla_monitor.settings import SlaMonitorSettings
+from services.sla_monitor.settings import PolicySettings
 
 COMPLAINTS_MAX: Final = 1_000
 """Complaints remembered, so that each is made once; beyond that they repeat."""
@@ -33,7 +33,7 @@ class DirectoryTerms:
     `clock` says when calendars are loaded; without one they are not asked whether they ever open after that.
     """
 
-    def __init__(self, directory: Directory, settings: SlaMonitorSettings, clock: Clock | None = None) -> None:
+    def __init__(self, directory: Directory, settings: PolicySettings, clock: Clock | None = None) -> None:
         self._directory = directory
         self._clock = clock
         self._default_id = settings.sla_policy
