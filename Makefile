@@ -31,7 +31,7 @@ setup: $(STAMPS)/jars $(STAMPS)/redis ## everything the rest needs: .venv from t
 demo: setup ## the whole loop on this machine: five services, real channels, tickets closing live
 	@$(BIN)/python -m deploy.local.demo $(ARGS)
 
-test: setup ## every test, real Kafka and Redis included; ARGS="-k router" picks some
+test: setup $(STAMPS)/browser ## every test, real Kafka and Redis included; ARGS="-k router" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
 up: setup ## start the stack and leave it running
@@ -115,6 +115,13 @@ $(STAMPS)/jars: $(STAMPS)/java deploy/local/pom.xml deploy/local/jars.sha256
 
 $(STAMPS)/redis:
 	@$(NEED) redis-server redis-server --version
+	@mkdir -p $(STAMPS) && touch $@
+
+# Debian's Chromium; where there is none (Ubuntu's is a snap), the one that Selenium fetches.
+$(STAMPS)/browser: $(LOCKED)
+	@$(BIN)/python -m tests.browser installed 2>/dev/null \
+		|| $(NEED) "chromium chromium-driver" $(BIN)/python -m tests.browser installed \
+		|| $(BIN)/python -m tests.browser fetched
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/bench: $(STAMPS)/jars requirements-bench.lock $(wildcard benchmarks/kafka_streams/*.* benchmarks/kafka_streams/src/*)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# need.sh PACKAGE TEST...: install the Debian package PACKAGE unless the command TEST succeeds.
+# need.sh PACKAGE TEST...: install the Debian package PACKAGE (or several, in one word) unless the command TEST succeeds.
 # Needs root or a sudo that asks for no password; otherwise it names the one command and fails.
 set -eu
 package=$1

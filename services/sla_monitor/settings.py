@@ -41,3 +41,10 @@ class SlaMonitorSettings(PolicySettings, RuntimeSettings):
     sla_surge_breaches: Annotated[int, Field(ge=2)] = Field(
         default=20, description="Breaches of one pool within the window that are a surge, which raises one alarm."
     )
+    timezone: str = Field(default="Asia/Shanghai", description="IANA time zone of the times on the SLA board.")
+    sla_view_keep_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
+        default=90, description="How many days the clocks of an ended ticket can still be explained."
+    )
+    sla_view_late_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1_000, description="How many clocks that came late the SLA board keeps, for each tenant and pool."
+    )
