@@ -96,6 +96,9 @@ FAUST_EXACTLY_ONCE: Final = Engine(
 REMINDERS: Final = Engine(
     "reminders", "Aftercare, timers", (1_000_000, 20_000), _ours("reminders"), _own_changelog, makes_topics=False
 )
+CLOCKS: Final = Engine(
+    "clocks", "Aftercare, SLA clocks", (1_000_000, 20_000), _ours("clocks"), _own_changelog, makes_topics=False
+)
 
 PEERS: Final = (BARE_LOOP, KAFKA_STREAMS, QUIX, FAUST_AT_LEAST_ONCE, FAUST_EXACTLY_ONCE)
 ENGINES: Final = (AFTERCARE, *PEERS)
