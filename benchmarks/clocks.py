@@ -15,13 +15,11 @@ import msgspec
 
 from benchmarks.engines.catalog import CLOCKS
 from benchmarks.engines.clocks import LONG, SHORT, openings
-from benchmarks.engines.progress import memory_bytes
-from benchmarks.engines.running import order_for, require_alive, started, statuses, watched
+from benchmarks.engines.running import order_for, require_alive, watched
 from benchmarks.hop import Reader
-from benchmarks.timers import LEAD_SECONDS, LOOK_SECONDS, RESTORE_SECONDS, SETTLE_SECONDS, YEAR_SECONDS, Burst, Restored
+from benchmarks.timers import LEAD_SECONDS, SETTLE_SECONDS, YEAR_SECONDS, Burst, Restored, restored
 from benchmarks.topics import make_topics
 from benchmarks.work import fill
-from deploy.local import processes
 from deploy.local.processes import Running
 from deploy.local.waiting import until
 from schemas.ticket_sla import TargetBreached
@@ -109,20 +107,8 @@ class ClockBed:
 
     def restore(self) -> Restored:
         """Start the process again on what is in the changelog, and stop it once it runs."""
-        group = self.order.group
-        began = time.monotonic()
-        with started(group, CLOCKS.command(self.order)) as running:
-            until(lambda: _running_at(group) is not None, RESTORE_SECONDS, "a restore", poll_seconds=LOOK_SECONDS)
-            assigned = next(at for at, status in statuses(group) if status.startswith(("restoring", "running")))
-            runs = _running_at(group) or 0.0
-            resident = memory_bytes(running.pid)
-            processes.stop([running])
-        return Restored(round(runs - assigned, 2), round(runs - began, 2), resident)
+        return restored(self.order.group, CLOCKS.command(self.order))
 
     def _open(self, priority: str, dues: Sequence[float]) -> None:
         fill(self._bootstrap, self.order.commands, openings(self._tickets, priority, dues))
         self._tickets += len(dues)
-
-
-def _running_at(group: str) -> float | None:
-    return next((at for at, status in statuses(group) if status.startswith("running")), None)

@@ -135,19 +135,23 @@ class TimerBed:
 
     def restore(self) -> Restored:
         """Start the processor again on what is in the changelog, and stop it once it runs."""
-        group = self._order.group
-        began = time.monotonic()
-        with started(group, REMINDERS.command(self._order)) as running:
-            until(lambda: _running_at(group) is not None, RESTORE_SECONDS, "a restore", poll_seconds=LOOK_SECONDS)
-            assigned = next(at for at, status in statuses(group) if status.startswith(("restoring", "running")))
-            runs = _running_at(group) or 0.0
-            resident = memory_bytes(running.pid)
-            processes.stop([running])
-        return Restored(round(runs - assigned, 2), round(runs - began, 2), resident)
+        return restored(self._order.group, REMINDERS.command(self._order))
 
     def _set(self, dues: Sequence[float]) -> None:
         fill(self._bootstrap, self._order.commands, wanting(self._tickets, dues))
         self._tickets += len(dues)
+
+
+def restored(group: str, command: list[str]) -> Restored:
+    """Start the process of a group again on what is in its changelog, and stop it once it runs."""
+    began = time.monotonic()
+    with started(group, command) as running:
+        until(lambda: _running_at(group) is not None, RESTORE_SECONDS, "a restore", poll_seconds=LOOK_SECONDS)
+        assigned = next(at for at, status in statuses(group) if status.startswith(("restoring", "running")))
+        runs = _running_at(group) or 0.0
+        resident = memory_bytes(running.pid)
+        processes.stop([running])
+    return Restored(round(runs - assigned, 2), round(runs - began, 2), resident)
 
 
 def _running_at(group: str) -> float | None:

@@ -7,10 +7,10 @@ from importlib import resources
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
 from schemas.vocabulary import Language
 from services._runtime.web.language import OTHER
+from services._runtime.web.templates import templates_of
 from services.feedback.api.answers import COMMENT_CHARACTERS_MAX
 from services.feedback.api.words import WORDS
 
@@ -31,13 +31,7 @@ class SurveyPages:
     """The question, the thanks, and what is said of a link that opens nothing."""
 
     def __init__(self) -> None:
-        environment = Environment(
-            loader=FunctionLoader(lambda name: _TEMPLATES.joinpath(name).read_text("utf-8")),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = templates_of("services.feedback")
         self._survey = environment.get_template("survey.html")
         self._notice = environment.get_template("notice.html")
         self.stylesheet = _TEMPLATES.joinpath("survey.css").read_text("utf-8")

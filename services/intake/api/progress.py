@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from pydantic import SecretStr
 
 from schemas.vocabulary import Language, Status
 from services._runtime.clock import Clock
 from services._runtime.unavailable import Unavailable
 from services._runtime.web.language import OTHER, language_of
+from services._runtime.web.templates import templates_of
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, Link, TokenRefused, open_link
 from services.intake.api.ports import Views
 from services.intake.api.words import WORDS
@@ -56,13 +56,7 @@ class ProgressPage:
 
     def __init__(self, timezone: ZoneInfo) -> None:
         self._timezone = timezone
-        environment = Environment(
-            loader=FunctionLoader(lambda name: _TEMPLATES.joinpath(name).read_text("utf-8")),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = templates_of("services.intake")
         environment.filters["moment"] = self._moment
         self._template = environment.get_template("progress.html")
 

@@ -7,13 +7,13 @@ from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
-
 from schemas.vocabulary import Language
 from services._runtime.web.language import OTHER
+from services._runtime.web.templates import templates_of
 from services.sla_monitor.api.words import WORDS
 from services.sla_monitor.domain.board import LATE, OVERDUE, WAITING, Board, Row
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime, to_datetime
+from services.sla_monitor.domain.target_names import target_name
 from services.sla_monitor.domain.targets import PAUSED, RUNNING
 
 _TEMPLATES: Final = resources.files("services.sla_monitor").joinpath("templates")
@@ -29,13 +29,7 @@ class BoardPage:
 
     def __init__(self, timezone: ZoneInfo) -> None:
         self._timezone = timezone
-        environment = Environment(
-            loader=FunctionLoader(lambda name: _TEMPLATES.joinpath(name).read_text("utf-8")),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = templates_of("services.sla_monitor")
         self._page = environment.get_template("board.html")
         self._lanes = environment.get_template("board_lanes.html")
 
@@ -75,7 +69,7 @@ class BoardPage:
             "words": words,
             "lang": lang.value,
             "other_lang": OTHER[lang].value,
-            "target_word": lambda target: words.get(f"target.{target}", target),
+            "target_word": lambda target: target_name(lang, target),
             "role_word": lambda role: words.get(f"role.{role}", role),
         }
 

@@ -51,19 +51,6 @@ ZH_CN: Final[dict[str, str]] = {
     "sign_out": "退出",
     "other_language": "English",
     "unavailable": "看板暂时无法显示，稍后会自动恢复。时限的判定不受影响。",
-    "target.registration": "登记",
-    "target.assignment": "派单",
-    "target.first_response": "首次响应",
-    "target.next_response": "后续响应",
-    "target.periodic_update": "定期通报",
-    "target.emergency_plan": "应急预案",
-    "target.solution_offered": "提出方案",
-    "target.resolution": "解决",
-    "target.escalation_plan": "升级后方案",
-    "target.manual_escalation": "人工升级",
-    "target.dissatisfaction": "不满意处理",
-    "target.customer_notified": "告知客户",
-    "target.survey": "回访",
 }
 
 EN: Final[dict[str, str]] = {
@@ -111,19 +98,6 @@ EN: Final[dict[str, str]] = {
     "sign_out": "Sign out",
     "other_language": "中文",
     "unavailable": "The board can't be shown just now and comes back by itself. Verdicts are not affected.",
-    "target.registration": "registration",
-    "target.assignment": "assignment",
-    "target.first_response": "first response",
-    "target.next_response": "next response",
-    "target.periodic_update": "periodic update",
-    "target.emergency_plan": "emergency plan",
-    "target.solution_offered": "solution offered",
-    "target.resolution": "resolution",
-    "target.escalation_plan": "plan after escalation",
-    "target.manual_escalation": "manual escalation",
-    "target.dissatisfaction": "dissatisfaction",
-    "target.customer_notified": "customer notified",
-    "target.survey": "survey",
 }
 
 WORDS: Final = {Language.ZH_CN: ZH_CN, Language.EN: EN}

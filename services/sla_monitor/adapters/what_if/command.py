@@ -25,7 +25,6 @@ from services.sla_monitor.adapters.what_if.replay import Replay
 from services.sla_monitor.adapters.what_if.report import Report, report_of
 from services.sla_monitor.adapters.what_if.source import file_directory, file_parts, kafka_directory, kafka_parts
 from services.sla_monitor.adapters.what_if.terminal import show
-from services.sla_monitor.adapters.what_if.words import WORDS
 from services.sla_monitor.domain.calendar import InvalidCalendar
 from services.sla_monitor.domain.policy import InvalidPolicy
 from services.sla_monitor.settings import PolicySettings
@@ -56,7 +55,7 @@ def what_if(arguments: Sequence[str], clock: Clock | None = None) -> int:
     except _REFUSALS as error:
         print(f"what-if: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
         return 1
-    show(report, WORDS[options.lang], console)
+    show(report, options.lang, console)
     rate = 60 * report.tickets / max(took_seconds, 1e-9)
     console.print(f"{took_seconds:.1f} s, {rate:,.0f} tickets/min", style="dim", highlight=False)
     for path in (options.html, options.json):

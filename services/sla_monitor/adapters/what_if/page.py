@@ -7,13 +7,14 @@ from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from schemas.vocabulary import Language
+from services._runtime.web.templates import templates_of
 from services.sla_monitor.adapters.what_if.plots import Line, Pole, dumbbells, heat, heat_difference, trend
 from services.sla_monitor.adapters.what_if.report import Attainment, Report
-from services.sla_monitor.adapters.what_if.words import WORDS, duration, percent, points, target_word
+from services.sla_monitor.adapters.what_if.words import WORDS, duration, percent, points
+from services.sla_monitor.domain.target_names import target_name
 
 MOVED_SHOWN: Final = 40
 HEADLINE_TARGETS: Final = ("first_response", "next_response", "resolution")
@@ -25,13 +26,7 @@ def render(report: Report, lang: Language) -> str:
     """The page in one language."""
     words = WORDS[lang]
     zone = ZoneInfo(report.pressure.timezone)
-    environment = Environment(
-        loader=FunctionLoader(lambda name: _TEMPLATES.joinpath(name).read_text("utf-8")),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("services.sla_monitor")
     environment.filters |= {
         "percent": percent,
         "duration": duration,
@@ -45,15 +40,16 @@ def render(report: Report, lang: Language) -> str:
         words=words,
         lang=lang.value,
         style=Markup(_TEMPLATES.joinpath("what_if.css").read_text("utf-8")),  # noqa: S704 - our own file
-        target_word=lambda target: target_word(words, target),
+        target_word=lambda target: target_name(lang, target),
         points=points,
         headline=[row for row in report.overall if row.target in HEADLINE_TARGETS],
         moved=report.moved[:MOVED_SHOWN],
-        **_plots(report, words),
+        **_plots(report, lang),
     )
 
 
-def _plots(report: Report, words: dict[str, str]) -> dict[str, Any]:
+def _plots(report: Report, lang: Language) -> dict[str, Any]:
+    words = WORDS[lang]
     days = words["days"].split()
     pressure = report.pressure
     most = max((hour for week in (pressure.now, pressure.then) for day in week for hour in day), default=0.0)
@@ -61,25 +57,25 @@ def _plots(report: Report, words: dict[str, str]) -> dict[str, Any]:
         "heat_now": heat(pressure.now, most, days, words["now"]),
         "heat_then": heat(pressure.then, most, days, words["then"]),
         "heat_difference": heat_difference(pressure.now, pressure.then, days, words["difference"]),
-        "trend": _trend(report, words),
+        "trend": _trend(report, lang),
     }
     return {
         # Made of numbers and of texts that `plots` escapes.
         **{name: Markup(svg) for name, svg in plots.items()},  # noqa: S704
-        "by_level": _by(report, "level", words),
-        "by_team": _by(report, "team", words),
+        "by_level": _by(report, "level", lang),
+        "by_team": _by(report, "team", lang),
     }
 
 
-def _by(report: Report, dimension: str, words: dict[str, str]) -> list[tuple[str, Markup]]:
+def _by(report: Report, dimension: str, lang: Language) -> list[tuple[str, Markup]]:
     """A plot for each target that the proposal moves, and for those that everyone asks about."""
     plots = []
     for target in dict.fromkeys(row.target for row in report.overall):
         rows = [row for row in report.attainment if row.dimension == dimension and row.target == target]
         moves = any(row.now.attainment != row.then.attainment for row in rows)
         if moves or target in HEADLINE_TARGETS:
-            name = target_word(words, target)
-            svg = dumbbells([_pole(row) for row in rows], f"{words[f'by_{dimension}']}: {name}")
+            name = target_name(lang, target)
+            svg = dumbbells([_pole(row) for row in rows], f"{WORDS[lang][f'by_{dimension}']}: {name}")
             plots.append((name, Markup(svg)))  # noqa: S704 - see `_plots`
     return plots
 
@@ -89,7 +85,7 @@ def _pole(row: Attainment) -> Pole:
     return Pole(row.group, now, then, f"{percent(then)}  {points(now, then)}")
 
 
-def _trend(report: Report, words: dict[str, str]) -> str:
+def _trend(report: Report, lang: Language) -> str:
     weeks = sorted({row.group for row in report.weeks})
     lines = []
     for target in TREND_TARGETS:
@@ -98,5 +94,5 @@ def _trend(report: Report, words: dict[str, str]) -> str:
             side: [getattr(by_week[week], side).attainment if week in by_week else None for week in weeks]
             for side in ("now", "then")
         }
-        lines.append(Line(target_word(words, target), shares["now"], shares["then"]))
-    return trend(weeks, lines, words["by_week"])
+        lines.append(Line(target_name(lang, target), shares["now"], shares["then"]))
+    return trend(weeks, lines, WORDS[lang]["by_week"])

@@ -5,15 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from schemas.vocabulary import Language
 from services.sla_monitor.adapters.what_if.report import Attainment, Report
-from services.sla_monitor.adapters.what_if.words import duration, percent, points, target_word
+from services.sla_monitor.adapters.what_if.words import WORDS, duration, percent, points
+from services.sla_monitor.domain.target_names import target_name
 
 MOVED_SHOWN = 10
 _SHADES = " ░▒▓█"
 
 
-def show(report: Report, words: dict[str, str], console: Console) -> None:
+def show(report: Report, lang: Language, console: Console) -> None:
     """Print the report."""
+    words = WORDS[lang]
     console.rule(f"{words['title']}: {report.policy_id} v{report.policy_version} {report.title}")
     console.print(
         f"{report.tickets:,} {words['tickets']}, {report.events:,} {words['events']} · "
@@ -21,12 +24,12 @@ def show(report: Report, words: dict[str, str], console: Console) -> None:
         f"{report.tickets_changed:,} {words['changed']}",
         highlight=False,
     )
-    console.print(_attainment(report.overall, "", words))
+    console.print(_attainment(report.overall, "", lang))
     for dimension in ("level", "team"):
         rows = [row for row in report.attainment if row.dimension == dimension]
-        console.print(_attainment(rows, dimension, words))
+        console.print(_attainment(rows, dimension, lang))
     console.print(_directions(report, words))
-    console.print(_moved(report, words))
+    console.print(_moved(report, lang))
     _print_pressure(report, words, console)
     if report.skipped.count:
         console.print(f"{words['skipped']}: {report.skipped.count:,}", style="yellow", highlight=False)
@@ -34,7 +37,8 @@ def show(report: Report, words: dict[str, str], console: Console) -> None:
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _attainment(rows: list[Attainment], dimension: str, words: dict[str, str]) -> Table:
+def _attainment(rows: list[Attainment], dimension: str, lang: Language) -> Table:
+    words = WORDS[lang]
     table = Table(title=words.get(f"by_{dimension}", words["attainment"]))
     if dimension:
         table.add_column(words[dimension])
@@ -44,7 +48,7 @@ def _attainment(rows: list[Attainment], dimension: str, words: dict[str, str]) -
     for row in rows:
         change = points(row.now.attainment, row.then.attainment)
         colour = "red" if change.startswith("-") else "green"
-        cells = [target_word(words, row.target), percent(row.now.attainment), percent(row.then.attainment)]
+        cells = [target_name(lang, row.target), percent(row.now.attainment), percent(row.then.attainment)]
         table.add_row(*([row.group] if dimension else []), *cells, f"[{colour}]{change}[/]")
     return table
 
@@ -57,12 +61,13 @@ def _directions(report: Report, words: dict[str, str]) -> Table:
     return table
 
 
-def _moved(report: Report, words: dict[str, str]) -> Table:
+def _moved(report: Report, lang: Language) -> Table:
+    words = WORDS[lang]
     columns = (words[name] for name in ("ticket", "level", "target", "team", "now", "then", "over"))
     table = Table(*columns, title=words["moved"])
     for row in report.moved[:MOVED_SHOWN]:
         over = words["late" if row.over_seconds > 0 else "left"].format(time=duration(row.over_seconds))
-        target = target_word(words, row.target)
+        target = target_name(lang, row.target)
         table.add_row(row.ticket_id, row.priority, target, row.team, words[row.now], words[row.then], over)
     return table
 

@@ -43,19 +43,6 @@ ZH_CN: Final[dict[str, str]] = {
     "absent": "不适用",
     "skipped": "未能使用的记录",
     "points": "{points} 个百分点",
-    "target.registration": "登记",
-    "target.assignment": "派单",
-    "target.first_response": "首次响应",
-    "target.next_response": "后续响应",
-    "target.periodic_update": "定期通报",
-    "target.emergency_plan": "应急预案",
-    "target.solution_offered": "提出方案",
-    "target.resolution": "解决",
-    "target.escalation_plan": "升级后方案",
-    "target.manual_escalation": "人工升级",
-    "target.dissatisfaction": "不满意处理",
-    "target.customer_notified": "告知客户",
-    "target.survey": "回访",
     "days": "周一 周二 周三 周四 周五 周六 周日",
     "made": "结论由生产环境使用的同一函数得出；重放不写入任何内容。",
 }
@@ -97,29 +84,11 @@ EN: Final[dict[str, str]] = {
     "absent": "not applicable",
     "skipped": "records that could not be used",
     "points": "{points} points",
-    "target.registration": "registration",
-    "target.assignment": "assignment",
-    "target.first_response": "first response",
-    "target.next_response": "next response",
-    "target.periodic_update": "periodic update",
-    "target.emergency_plan": "emergency plan",
-    "target.solution_offered": "solution offered",
-    "target.resolution": "resolution",
-    "target.escalation_plan": "escalation plan",
-    "target.manual_escalation": "manual escalation",
-    "target.dissatisfaction": "dissatisfaction",
-    "target.customer_notified": "customer notified",
-    "target.survey": "survey",
     "days": "Mon Tue Wed Thu Fri Sat Sun",
     "made": "Verdicts are those of the function that decides in production; the replay writes nothing.",
 }
 
 WORDS: Final = {Language.ZH_CN: ZH_CN, Language.EN: EN}
-
-
-def target_word(words: dict[str, str], target: str) -> str:
-    """A target's name for people; one that has no word of its own is shown as it is written."""
-    return words.get(f"target.{target}", target)
 
 
 def percent(share: float | None) -> str:
