@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from services._runtime.engine.topology import Topology
 
 NO_TENANT: Final = "unknown"
+NO_OFFSET: Final = -1
+"""The source offset of a timer's dead letter: there is no record behind it."""
 STACK_CHARACTERS: Final = 4_000
 MESSAGE_CHARACTERS: Final = 1_000
 BODY_CHARACTERS: Final = 2_000
@@ -40,8 +42,13 @@ def letter(topology: Topology[Any], record: Record, key: str, reason: Reason, er
 
 
 def encode_letter(topology: Topology[Any], data: DeadLettered, now: datetime) -> bytes:
-    """Return the dead letter as a structured CloudEvent whose id names its source position."""
+    """Return the dead letter as a structured CloudEvent whose id names its source position.
+
+    A timer has none, and raises again each time its key is freed: there the time of the attempt tells letters apart.
+    """
     place = f"{data.source_topic}/{data.source_partition}/{data.source_offset}"
+    if data.source_offset == NO_OFFSET:
+        place = f"{data.source_topic}/{data.source_partition}/timer@{now.isoformat()}"
     return envelope.encode(
         type_name=DeadLettered.type_name,
         event_id=f"{topology.name}/{place}/{data.key}/{data.reason.value}",

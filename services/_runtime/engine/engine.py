@@ -18,7 +18,7 @@ from schemas import envelope, personal
 from schemas.dead_letters import Reason
 from services._runtime.engine.batch import Batch, PartitionBatch
 from services._runtime.engine.codec import Entry, StateCodec
-from services._runtime.engine.dead_letters import NO_TENANT, encode_letter, letter
+from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT, encode_letter, letter
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import PARKED, DueTimer, PartitionState, encode_parked
 from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handler, Timer, Topology
@@ -27,7 +27,6 @@ S = TypeVar("S")
 
 OUTPUT_BYTES_MAX: Final = 900_000
 TIMER: Final = "timer"
-NO_OFFSET: Final = -1
 
 
 class TooManyDeadLettersError(Exception):
@@ -91,11 +90,13 @@ class Engine(Generic[S]):
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
         """Fire up to `limit` current timers of a partition that are due at or before `until`, in due order.
 
+        None that is due after the batch's `now`: a clock that was set back makes an `until` from before too late.
+
         Raises:
             TooManyDeadLettersError: as `process`.
         """
         part = self._part(batch, partition)
-        for due in part.state.pop_due(until):
+        for due in part.state.pop_due(min(until, batch.now)):
             entry = part.entry(due.key)
             if entry is None or not part.state.is_current(due, entry):
                 # Replaced, maybe by this very batch: then an abort, or a later decision, may make it current again.

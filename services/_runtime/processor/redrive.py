@@ -20,8 +20,7 @@ from schemas import envelope
 from schemas.dead_letters import DeadLettered, DeadLetterResolved, Resolution
 from schemas.topics import DEAD_LETTERS, SERVICES
 from services._runtime.clock import Clock, SystemClock
-from services._runtime.engine.dead_letters import NO_TENANT
-from services._runtime.engine.engine import NO_OFFSET
+from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT
 from services._runtime.kafka.clients import (
     CLIENT_LOG,
     REDRIVE_HEADER,

@@ -198,6 +198,7 @@ class Session(Generic[S]):
         outdated = [partition for partition, state in self._engine.partitions.items() if state.outdated]
         if not records and not may_fire and not outdated:
             return ()
+        refused: TransactionAborted | None = None
         for attempt in range(1, ATTEMPTS_MAX + 1):
             batch = self._engine.begin(self._clock.now())
             try:
@@ -207,7 +208,8 @@ class Session(Generic[S]):
                 self._meter.aborted(aborted.kind)
                 log.warning("transaction_aborted", processor=self._topology.name, error=str(aborted), attempt=attempt)
                 if aborted.record_fault:
-                    return self._run_without_culprit(records, aborted)
+                    refused = aborted
+                    break
             except TooManyDeadLettersError:
                 self._abort(batch)
                 raise
@@ -216,6 +218,9 @@ class Session(Generic[S]):
                 raise
             else:
                 return batch.effects
+        if refused is not None:
+            # Not within the handler: what is decided there would carry this error as its context.
+            return self._run_without_culprit(records, refused)
         raise WriterLost(f"aborted {ATTEMPTS_MAX} times in a row")
 
     def _run_without_culprit(self, records: list[Record], aborted: TransactionAborted) -> Sequence[Any]:
@@ -230,6 +235,9 @@ class Session(Generic[S]):
             self._engine.condemn(batch, records[0], aborted)
             self._begin(records, ())
             self._commit(batch)
+        except TransactionAborted as again:
+            self._abort(batch)
+            raise WriterLost(f"aborted while setting a record aside: {again}") from again
         except BaseException:
             self._engine.abort(batch)
             raise
