@@ -1,110 +1,260 @@
-"""A processor in the simulation: the real engine on the in-memory log, crashing where it is told to."""
+"""One slot of one processor: a process that runs the product's own session code on simulated clients.
+
+What `Processor._run` does in a thread is done here turn by turn: open a session, step, hand effects over, and begin
+again after a loss. Everything under it, from membership to the commit, is the real code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from enum import Enum
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services._runtime.engine.batch import Batch
-from services._runtime.engine.engine import Engine
-from services._runtime.engine.records import Record
+from confluent_kafka import KafkaException
+
+from services._runtime.engine.engine import TooManyDeadLettersError
+from services._runtime.engine.state import UnreadableStateError
 from services._runtime.engine.topology import Topology
-from tests.simulation.log import Log
+from services._runtime.kafka.clients import transactional_id
+from services._runtime.processor.kept import KeptStates
+from services._runtime.processor.processor import BACKOFF_SECONDS
+from services._runtime.processor.restore import MissingTopicError
+from services._runtime.processor.session import Session
+from services._runtime.processor.transaction import WriterLost
+from services._runtime.settings import RuntimeSettings
+from tests.simulation.broker.cluster import Cluster
+from tests.simulation.faults import Killed, Kind, Plan, error_of
+from tests.simulation.journal import Committed, Journal, RecordingEngine
+from tests.simulation.sleeper import Sleeper
 
-TIMERS_PER_BATCH: Final = 50
+LOOK_AGAIN_SECONDS: Final = 0.1
+DOWN_SECONDS_MAX: Final = 20.0
+PAUSED_SECONDS_MAX: Final = 40.0
 
 
-class Fault(Enum):
-    """What may befall a batch, by the step at which it does."""
+class MachineClock:
+    """A machine's own clock, off by `skew`. Reading it is a point at which the process may die or stand still."""
 
-    NONE = "none"
-    ABORTED = "the transaction is aborted, the process lives"
-    CRASH_BEFORE_COMMIT = "kill -9 before the commit"
-    CRASH_AFTER_COMMIT = "kill -9 after the commit, before memory knows of it"
-    CRASH_BEFORE_EFFECTS = "kill -9 after the commit, before its effects are handed over"
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.skew = timedelta(0)
+
+    def now(self) -> datetime:
+        """See `Clock`."""
+        self._cluster.point("clock")
+        return self._cluster.time.now + self.skew
+
+    def monotonic_seconds(self) -> float:
+        """See `Clock`; no jump of the wall clock moves it."""
+        self._cluster.point("clock")
+        return (self._cluster.time.now - self._cluster.time.start).total_seconds()
 
 
 class Machine:
-    """One topology over all partitions, with the memory of one process."""
+    """A process of one topology in one instance slot. `next_at` is when it wants its next turn; None: when told."""
 
-    def __init__(self, topology: Topology[Any], log: Log) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        topology: Topology[Any],
+        settings: RuntimeSettings,
+        journal: Journal,
+        on_effects: Callable[[Sequence[Any]], None],
+    ) -> None:
         self.topology = topology
-        self._log = log
-        self.engine = self._restored()
+        self.clock = MachineClock(cluster)
+        self.ahead = timedelta(0)
+        self.member: Any = None
+        self.life = 0
+        self.engine: RecordingEngine | None = None
+        self.next_at: datetime | None = None
+        self.plan: Plan | None = None
+        self.met: Counter[Kind] = Counter()
+        self.troubles: list[str] = []
+        self.name = transactional_id(topology.name, settings)
+        self._cluster = cluster
+        self._settings = settings
+        self._journal = journal
+        self._on_effects = on_effects
+        self._session: Session[Any] | None = None
+        self._kept: KeptStates[Any] = KeptStates(self.clock)
+        self._sleeper: Sleeper | None = None
+        self._doomed = False
+        self._busy = False
+        self._attempt = 0
 
-    def runnable(self, now: datetime) -> list[int]:
-        """Return the partitions that have something to do: records to read, or timers that may fire."""
-        return [each for each in range(self._log.partitions) if self._lag(each) or self._due(each, now)]
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def next_due_at(self) -> datetime | None:
-        """When the earliest timer of any partition is due."""
-        dues = [state.next_due_at() for state in self.engine.partitions.values()]
-        return min((due for due in dues if due is not None), default=None)
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned and restored."""
+        return self._session is not None and self._session.ready
 
-    def run(self, partition: int, most: int, now: datetime, fault: Fault) -> Sequence[Any]:
-        """Decide one batch of a partition under a fault; return the effects that were handed over."""
-        records = self._records(partition, most)
-        batch: Batch[Any] = self.engine.begin(now)
-        self.engine.process(batch, records)
-        if len(records) == self._lag(partition) and self._due(partition, now):
-            self.engine.fire(batch, partition, now, TIMERS_PER_BATCH)
-        if fault is Fault.ABORTED:
-            self.engine.abort(batch)
-            return ()
-        if fault is Fault.CRASH_BEFORE_COMMIT:
-            self.crash()
-            return ()
-        self._commit(batch, records)
-        if fault is Fault.CRASH_AFTER_COMMIT:
-            self.crash()
-            return ()
-        self.engine.commit(batch)
-        if fault is Fault.CRASH_BEFORE_EFFECTS:
-            self.crash()
-            return ()
-        return batch.effects
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that is not standing still."""
+        return self._session is not None and self._sleeper is None
 
-    def crash(self) -> None:
-        """Lose all memory; another process restores it from the changelog."""
-        self.engine = self._restored()
+    def start(self) -> None:
+        """Have the process begin with the next turn."""
+        self.next_at = self._now
 
-    def _commit(self, batch: Batch[Any], records: Sequence[Record]) -> None:
-        self._log.append(batch.outputs)
-        self._log.append(self.engine.changelog(batch))
-        for record in records:
-            self._log.committed[self.topology.name, record.topic, record.partition] = record.offset + 1
+    def jump(self, skew: timedelta) -> None:
+        """Set the wall clock off by `skew`."""
+        self.clock.skew = skew
+        self.ahead = max(self.ahead, skew)
+        self.tell()
 
-    def _records(self, partition: int, most: int) -> list[Record]:
-        records: list[Record] = []
-        for topic in self.topology.inputs:
-            start = self._log.committed[self.topology.name, topic.name, partition]
-            stored = self._log.read(topic.name, partition, start, most - len(records))
-            records += [
-                Record(topic.name, partition, start + number, each.key, each.value)
-                for number, each in enumerate(stored)
-            ]
-        return records
+    def stop(self) -> None:
+        """SIGTERM: finish, leave the group, end. `start` starts it again."""
+        self._cluster.current = self
+        try:
+            self._close()
+        except Killed:
+            self._die()
+        finally:
+            self._cluster.current = None
+        self.next_at = None
+        self._kept = KeptStates(self.clock)
 
-    def _lag(self, partition: int) -> int:
-        name = self.topology.name
-        return sum(
-            self._log.end(topic.name, partition) - self._log.committed[name, topic.name, partition]
-            for topic in self.topology.inputs
-        )
+    def turn(self) -> None:
+        """Let the process run on until its next step is done, or it stands still in the middle of it."""
+        self._cluster.current = self
+        self._busy = False
+        try:
+            if self._sleeper is not None:
+                self._hear_again()
+            elif self.plan is not None and self.plan.kind is Kind.PAUSE:
+                self._sleeper = Sleeper(self._step)
+            if self._sleeper is None:
+                self._step()
+            else:
+                self._sleeper.go()
+                if self._sleeper.ended:
+                    self._sleeper = None
+        finally:
+            self._cluster.current = None
 
-    def _due(self, partition: int, now: datetime) -> bool:
-        due_at = self.engine.partitions[partition].next_due_at()
-        return due_at is not None and due_at <= now
+    def end(self) -> None:
+        """Let go of a thread that stands still: the world is over."""
+        if self._sleeper is not None:
+            self._doomed = True
+            self.turn()
 
-    def _restored(self) -> Engine[Any]:
-        engine: Engine[Any] = Engine(self.topology)
-        for partition in range(self._log.partitions):
-            state = engine.new_partition(partition)
-            changelog = self.topology.changelog.name
-            for stored in self._log.read(changelog, partition, 0, self._log.end(changelog, partition)):
-                state.restore(stored.key.decode(), stored.value)
-            state.finish_restore()
-            engine.partitions[partition] = state
-        return engine
+    def _step(self) -> None:
+        try:
+            if self._session is None:
+                self._session = Session(self.topology, self._settings, self.clock, self._kept)
+                self._session.start()
+            effects = self._session.step()
+            self.point("effects")
+            self._on_effects(effects)
+            if self._session.committed_anything:
+                self._attempt = 0
+        except Killed:
+            self._die()
+        except (WriterLost, MissingTopicError, KafkaException):
+            self._begin_again(BACKOFF_SECONDS[min(self._attempt, len(BACKOFF_SECONDS) - 1)])
+        except (TooManyDeadLettersError, UnreadableStateError) as error:
+            self.troubles.append(f"{self.name} halted: {error}")
+            self._die()
+        except Exception as error:  # noqa: BLE001 - the processor goes on after a fault of its own; here it is noted
+            self.troubles.append(f"{self.name} failed: {error!r}")
+            self._begin_again(BACKOFF_SECONDS[-1])
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        dues = [state.next_due_at() for state in self.engine.partitions.values()] if self.engine is not None else []
+        due_at = min((due for due in dues if due is not None), default=None)
+        if self._busy:
+            self.next_at = self._now
+        elif due_at is None:
+            self.next_at = None
+        else:
+            due_at -= self.clock.skew
+            self.next_at = due_at if due_at > self._now else self._now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+
+    def _begin_again(self, wait_seconds: float) -> None:
+        self._attempt += 1
+        try:
+            self._close()
+        except Killed:
+            self._die()
+        else:
+            self.next_at = self._now + timedelta(seconds=wait_seconds)
+
+    def _close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+        self.member = None
+
+    def _die(self) -> None:
+        """Lose everything that is in memory; a new process takes the slot after a while."""
+        self._fall_silent()
+        self.life += 1
+        self._session = None
+        self.member = None
+        self.engine = None
+        self._kept = KeptStates(self.clock)
+        self._attempt = 0
+        down_seconds = self._cluster.time.random.uniform(0.5, DOWN_SECONDS_MAX)
+        self.next_at = self._now + timedelta(seconds=down_seconds)
+
+    # ── what the cluster asks ───────────────────────────────────────────────────────────────────────────────────
+
+    def point(self, name: str) -> None:
+        """Meet the planned fault, if this is its place."""
+        plan = self.plan
+        if plan is None or (plan.kind is Kind.PAUSE and self._sleeper is None) or not plan.reached(name):
+            return
+        self.plan = None
+        self.met[plan.kind] += 1
+        if plan.kind is Kind.KILL:
+            raise Killed
+        if plan.kind is Kind.PAUSE:
+            self._stand_still()
+            return
+        raise error_of(plan.kind)
+
+    def busy(self) -> None:
+        """Something came of a call."""
+        self._busy = True
+
+    def tell(self) -> None:
+        """There may be something to do, unless the process is down or stands still."""
+        self._busy = True
+        if self.running:
+            self.next_at = self._now
+
+    def committed(self) -> None:
+        """The batch at hand is committed, whether or not this process will ever know."""
+        engine = self.engine
+        if engine is not None and engine.now is not None:
+            batch = Committed(self.name, engine.now, self.ahead, tuple(engine.deeds))
+            self._journal.note(self.topology.name, batch)
+
+    @property
+    def _now(self) -> datetime:
+        return self._cluster.time.now
+
+    def _stand_still(self) -> None:
+        assert self._sleeper is not None
+        self._fall_silent()
+        self.next_at = self._now + timedelta(seconds=self._cluster.time.random.uniform(0.1, PAUSED_SECONDS_MAX))
+        self._cluster.current = None
+        self._sleeper.stand_still()
+        if self._doomed:
+            raise Killed
+
+    def _fall_silent(self) -> None:
+        if self.member is not None:
+            self.member.fall_silent()
+        self._cluster.transactions.fall_silent(self.name)
+
+    def _hear_again(self) -> None:
+        self._busy = True
+        if self.member is not None:
+            self.member.speak_again()

@@ -7,6 +7,7 @@ the world's seed.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any, Final
 
 from schemas.feedback import SurveyAnswered
@@ -37,6 +38,8 @@ from tests.simulation.world import PARTITIONS, TENANT, World
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
+CUT_OFF: Final = 0.08
+CUT_OFF_SECONDS_MAX: Final = 2 * HOUR
 
 
 class People:
@@ -48,6 +51,7 @@ class People:
         self._seen: set[str] = set()
         self._answered: set[str] = set()
         self.requested: set[str] = set()
+        self.kept_open: set[str] = set()
         self._reopened: set[str] = set()
         world.on_effect = self._deliver
         world.on_step = self._look
@@ -95,6 +99,11 @@ class People:
         if self._chance(0.2):
             wait = ChangeStatus.new(ticket_id=ticket, actor=actor, status=Status.PENDING, reason="a question")
             self._command(20, HOUR, ticket, wait, f"{command}:wait")
+        if self._chance(0.1):
+            # A long story: still in somebody's hands when everything else is over.
+            self.kept_open.add(ticket)
+        if ticket in self.kept_open:
+            return
         solved = ResolveTicket.new(ticket_id=ticket, actor=actor, solution="Restarted. 已重启。")
         self._command(MINUTE, 6 * HOUR, ticket, solved, f"{command}:solve")
 
@@ -166,13 +175,16 @@ class People:
     # ── watching ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _look(self) -> None:
-        """Read what is new on `ticket.events`, as a subscriber that drops ids it has seen."""
-        for partition in range(PARTITIONS):
-            start = self._read[partition]
-            new = self._world.log.read(TICKET_EVENTS.name, partition, start, 1_000)
-            self._read[partition] = start + len(new)
-            for stored in new:
-                event = json.loads(stored.value or b"null")
+        """Read what is new on `ticket.events`, as a read_committed subscriber that drops ids it has seen."""
+        for log in self._world.cluster.topics[TICKET_EVENTS.name]:
+            start, end = self._read[log.number], log.stable_end
+            if start == end:
+                continue
+            self._read[log.number] = end
+            for stored in log.committed(start):
+                if stored.value is None:
+                    continue  # an operator's word to one processor
+                event = json.loads(stored.value)
                 if event["id"] not in self._seen:
                     self._seen.add(event["id"])
                     self._notice(event)
@@ -189,8 +201,13 @@ class People:
                 pass
 
     def _command(self, least_seconds: float, most_seconds: float, ticket: str, data: Any, command_id: str) -> None:
-        self._world.after(
-            least_seconds, most_seconds, lambda: self._world.send(TICKET_COMMANDS, ticket, data, command_id)
+        """Send a command after a while. Now and then a gateway was cut off, and it is written later than it came."""
+        world = self._world
+        came_at = world.now + timedelta(seconds=world.random.uniform(least_seconds, most_seconds))
+        delay_seconds = world.random.uniform(0, CUT_OFF_SECONDS_MAX) if self._chance(CUT_OFF) else 0.0
+        world.time.at(
+            came_at + timedelta(seconds=delay_seconds),
+            lambda: world.send(TICKET_COMMANDS, ticket, data, command_id, came_at),
         )
 
     def _chance(self, share: float) -> bool:

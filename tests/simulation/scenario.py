@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
+from unittest.mock import patch
 
 import yaml
 from pydantic import SecretStr
 
 from schemas.directory import PoolDefined, TechnicianDefined
-from schemas.vocabulary import Language, Level, Medium
+from schemas.topics import DEAD_LETTERS, TOPICS
+from schemas.vocabulary import Language, Level, Medium, Tier
 from services._runtime.engine.topology import Topology
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings
@@ -27,15 +31,20 @@ from services.notifier.settings import NotifierSettings
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
-from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.policy import Policy, parse_policy
 from services.sla_monitor.handlers import clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings
-from tests.simulation.invariants import violations
+from tests.simulation.broker.cluster import Cluster
+from tests.simulation.chatter import COUNTING, SERVICE, Chatter
+from tests.simulation.chatter import TOPICS as CHATTER_TOPICS
+from tests.simulation.install import simulated_clients
+from tests.simulation.invariants import Settled, violations
+from tests.simulation.operator import Operator
 from tests.simulation.people import People
-from tests.simulation.world import START, World
+from tests.simulation.vandal import Vandal
+from tests.simulation.world import START, NotSettledError, World
 
-REQUESTS: Final = 25
+REQUESTS: Final = (4, 10)
 FAULTS_UNTIL: Final = START + timedelta(hours=24)
 UNTIL: Final = START + timedelta(days=20)
 POOLS: Final = {
@@ -48,13 +57,18 @@ SECRET: Final = SecretStr("simulation" * 4)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a seed. `simulated_seconds` is how far the clock went."""
+    """What came of a seed.
+
+    `broken` says which promises were, `digest` is over all that is in the log, `faults` counts those that were met;
+    `simulated_seconds` is how far the clock went.
+    """
 
     seed: int
     broken: tuple[str, ...]
+    digest: str
     events: int
     steps: int
-    faults: int
+    faults: dict[str, int]
     seconds: float
     simulated_seconds: float
 
@@ -66,9 +80,9 @@ class Standard:
         self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
         self._calendar = BusinessCalendar(ALWAYS)
 
-    def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
+    def at_opening(self, tier: Tier, opened_at: datetime) -> Policy:
         """Return the one policy."""
-        del profile, opened_at
+        del tier, opened_at
         return self._policy
 
     def policy(self, policy_id: str, version: int) -> Policy:
@@ -76,23 +90,20 @@ class Standard:
         del policy_id, version
         return self._policy
 
-    def find(self, policy_id: str, version: int) -> Policy | None:
-        """Return the one policy."""
-        return self.policy(policy_id, version)
-
     def calendar(self, calendar_id: str | None) -> BusinessCalendar:
         """Return the calendar that is always open."""
         del calendar_id
         return self._calendar
 
 
-def topologies() -> list[Topology[Any]]:
-    """Return every processor of the five services, with the settings that the product has by default."""
+@cache
+def topologies() -> tuple[Topology[Any], ...]:
+    """Return every processor of the five services, with the product's default settings, and the counting one."""
     intake = IntakeSettings(secret=SECRET)
     notifier = NotifierSettings(secret=SECRET)
     lookups = Lookups(technician=_technician, pool=_pool, template=lambda _: None)
     audience = load_audience(None, (Medium.EMAIL,))
-    return [
+    return (
         normaliser_topology(load_rules()),
         ledger_topology(intake),
         router_topology(RouterSettings(secret=SECRET)),
@@ -100,26 +111,48 @@ def topologies() -> list[Topology[Any]]:
         delivery_topology(notifier),
         feedback_topology(FeedbackSettings(secret=SECRET)),
         clocks_topology(SlaMonitorSettings(secret=SECRET), Standard()),
-    ]
+        COUNTING.topology(),
+    )
 
 
 def run(seed: int) -> Run:
     """Run one seed to its end; the same seed gives the same run."""
     began = perf_counter()
-    world = World(seed, topologies(), until=UNTIL, calm_at=FAULTS_UNTIL)
-    people = People(world, pools=POOLS, requests=REQUESTS)
-    world.run()
-    topics = [topic for topic in world.log.topics() if not topic.endswith(".changelog")]
-    events = sum(1 for topic in topics for _ in world.log.events(topic))
+    made = topologies()
+    world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=FAULTS_UNTIL)
+    with simulated_clients(world.cluster), patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}):
+        chatter = Chatter(world)
+        people = People(world, pools=POOLS, requests=world.random.randint(*REQUESTS))
+        vandal = Vandal(world, people)
+        Operator(world)
+        try:
+            world.run()
+        except NotSettledError as error:
+            broken = [str(error)]
+        else:
+            broken = violations(Settled(world, made, people, chatter, vandal))
+    digest, events = _digest(world.cluster)
     return Run(
         seed=seed,
-        broken=tuple(violations(world, people.requested)),
+        broken=tuple(broken),
+        digest=digest,
         events=events,
         steps=world.steps,
-        faults=world.faults,
+        faults={kind.value: number for kind, number in sorted(world.met.items(), key=lambda each: each[0].name)},
         seconds=perf_counter() - began,
         simulated_seconds=(world.now - START).total_seconds(),
     )
+
+
+def _digest(cluster: Cluster) -> tuple[str, int]:
+    """A digest of all that is committed, and the number of events among it, changelogs not counted."""
+    digest = hashlib.sha256()
+    events = 0
+    for topic in sorted(cluster.topics):
+        for stored in cluster.committed(topic):
+            digest.update(repr((topic, stored.offset, stored.key, stored.value, stored.at)).encode())
+            events += not topic.endswith(".changelog")
+    return digest.hexdigest(), events
 
 
 def _technician(technician_id: str) -> TechnicianDefined:
