@@ -16,8 +16,8 @@ from tests.simulation.world import World
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counting, message
 
 HOUR: Final = 3600.0
-TICKETS: Final = 8
-MESSAGES: Final = 60
+TICKETS: Final = 6
+MESSAGES: Final = 40
 REFUSED: Final = "refuse what comes of this, please"
 UNDECODABLE: Final = b"\xff not json"
 BAD: Final = 0.12

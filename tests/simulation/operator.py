@@ -15,7 +15,7 @@ from tests.simulation.chatter import SERVICE
 from tests.simulation.world import World, settings_of
 
 HOUR: Final = 3600.0
-VISITS: Final = 12
+VISITS: Final = 10
 SENT_AGAIN: Final = frozenset({Reason.PARKED, Reason.TIMER_RAISED})
 
 

@@ -53,6 +53,7 @@ class People:
         self.requested: set[str] = set()
         self.kept_open: set[str] = set()
         self._reopened: set[str] = set()
+        self._declined: set[str] = set()
         world.on_effect = self._deliver
         world.on_step = self._look
         self._staff(pools)
@@ -87,7 +88,8 @@ class People:
         actor = Actor.new(kind=ActorKind.TECHNICIAN, actor_id=data["technician_id"])
         command = f"{ticket}:{sequence}"
         if event["type"] == "aftercare.ticket.assigned.v1":
-            if self._chance(0.1):
+            if ticket not in self._declined and self._chance(0.15):
+                self._declined.add(ticket)
                 decline = DeclineAssignment.new(ticket_id=ticket, actor=actor, reason="no time")
                 self._command(5, 300, ticket, decline, f"{command}:decline")
             else:

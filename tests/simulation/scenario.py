@@ -44,7 +44,7 @@ from tests.simulation.people import People
 from tests.simulation.vandal import Vandal
 from tests.simulation.world import START, NotSettledError, World
 
-REQUESTS: Final = (4, 10)
+REQUESTS: Final = (2, 6)
 FAULTS_UNTIL: Final = START + timedelta(hours=24)
 UNTIL: Final = START + timedelta(days=20)
 POOLS: Final = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -185,6 +186,7 @@ class World:
         return machine.name.endswith(SLOTS[-1])
 
 
+@cache
 def settings_of(slot: str) -> RuntimeSettings:
     """Return the settings of an instance slot."""
     return RuntimeSettings(kafka_bootstrap="simulated", instance=slot, secret=SECRET)
