@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -60,6 +60,17 @@ class Journal:
     def note(self, processor: str, committed: Committed) -> None:
         """Add a batch whose commit was decided just now."""
         self.batches[processor].append(committed)
+
+    def records(self) -> dict[tuple[str, str], int]:
+        """How many records were taken, by processor and topic."""
+        return Counter(
+            (processor, record.topic)
+            for processor, batches in self.batches.items()
+            for batch in batches
+            for deed in batch.deeds
+            if isinstance(deed, Took)
+            for record in deed.records
+        )
 
 
 class RecordingEngine(Engine[Any]):

@@ -109,12 +109,15 @@ class Machine:
     def stop(self) -> None:
         """SIGTERM: finish, leave the group, end. `start` starts it again."""
         self._cluster.current = self
+        deaths, membership = self.life, self.member.member_id if self.member is not None else None
         try:
             self._close()
         except Killed:
             self._die()
         finally:
             self._cluster.current = None
+        if self.life == deaths and membership in self._cluster.group(self.topology.name).members:
+            self.troubles.append(f"{self.name} ended without leaving its group")
         self.next_at = None
         self._kept = KeptStates(self.clock)
 

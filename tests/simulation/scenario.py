@@ -59,13 +59,15 @@ SECRET: Final = SecretStr("simulation" * 4)
 class Run:
     """What came of a seed.
 
-    `broken` says which promises were, `digest` is over all that is in the log, `faults` counts those that were met;
+    `broken` says which promises were, `digest` is over all that is in the log, `records` counts those taken by
+    processor and topic, `faults` counts those that were met;
     `simulated_seconds` is how far the clock went.
     """
 
     seed: int
     broken: tuple[str, ...]
     digest: str
+    records: dict[tuple[str, str], int]
     events: int
     steps: int
     faults: dict[str, int]
@@ -115,11 +117,11 @@ def topologies() -> tuple[Topology[Any], ...]:
     )
 
 
-def run(seed: int) -> Run:
-    """Run one seed to its end; the same seed gives the same run."""
+def run(seed: int, faults_until: datetime = FAULTS_UNTIL) -> Run:
+    """Run one seed to its end; the same seed gives the same run. Without faults if they end as it starts."""
     began = perf_counter()
     made = topologies()
-    world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=FAULTS_UNTIL)
+    world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=faults_until)
     with simulated_clients(world.cluster), patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}):
         chatter = Chatter(world)
         people = People(world, pools=POOLS, requests=world.random.randint(*REQUESTS))
@@ -136,6 +138,7 @@ def run(seed: int) -> Run:
         seed=seed,
         broken=tuple(broken),
         digest=digest,
+        records=world.journal.records(),
         events=events,
         steps=world.steps,
         faults={kind.value: number for kind, number in sorted(world.met.items(), key=lambda each: each[0].name)},

@@ -13,6 +13,8 @@ from tests.simulation.broker.groups import Member, Membership
 from tests.simulation.broker.message import Message
 
 OFFSET_INVALID: Final = -1001
+BATCH_RECORDS_BOUND: Final = 4_000
+"""More a member may not ask for: what it holds in memory at once is bounded."""
 FEW_RECORDS: Final = (1, 3, 20, 200)
 NOT_YET_ASSIGNED: Final = 0.05
 
@@ -193,6 +195,8 @@ class SimulatedConsumer:
     def consume(self, num_messages: int, timeout: float) -> list[Message]:
         """Up to `num_messages` messages, from the partitions in an order of chance; callbacks are called in here."""
         del timeout
+        if self.member_id is not None:
+            assert num_messages <= BATCH_RECORDS_BOUND, f"asks for {num_messages} records at once"
         self._cluster.point("poll")
         if self._serve_group():
             self._cluster.busy()

@@ -1,0 +1,134 @@
+"""The checks that a broken rule has to fail. Each passes on the product as it is and raises AssertionError otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+from unittest.mock import patch
+
+import msgspec
+
+from services._runtime import metrics
+from services._runtime.clock import ManualClock
+from services._runtime.engine.driver import START as DRIVER_START
+from services._runtime.engine.driver import TopologyDriver
+from services._runtime.engine.engine import TooManyDeadLettersError
+from services._runtime.processor import processor
+from services._runtime.processor.processor import Processor
+from schemas.ticket_commands import CancelTicket
+from schemas.parts import Actor
+from schemas.vocabulary import ActorKind
+from tests.simulation import scenario
+from tests.simulation.chatter import COUNTING
+from tests.simulation.world import START, settings_of
+from tests.topology.counting import POISON, Counted, message
+
+SEEDS: Final = range(1, 31)
+LOOKS: Final = 3
+
+
+def some_seeds_break_no_promise() -> None:
+    """The simulation, over a few seeds, up to the first that finds something."""
+    for seed in SEEDS:
+        done = scenario.run(seed)
+        assert not done.broken, f"seed {seed}: {done.broken[0]}"
+
+
+def metrics_agree_with_the_log() -> None:
+    """What the processors counted is what they took, where nothing goes wrong."""
+    before = _counted()
+    done = scenario.run(1, faults_until=START)
+    assert not done.broken
+    after = _counted()
+    counted = {each: after[each] - before.get(each, 0) for each in after}
+    assert {each: number for each, number in counted.items() if number} == done.records
+
+
+def poison_in_a_row_stops() -> None:
+    """So many dead letters one after the other are hardly the records' fault."""
+    driver = TopologyDriver(replace(COUNTING.topology(), dead_letters_in_a_row=3))
+    try:
+        for number in range(4):
+            driver.send(COUNTING.commands, f"T-{number}", message(f"T-{number}", POISON))
+    except TooManyDeadLettersError:
+        return
+    raise AssertionError("four dead letters in a row did not stop a processor that takes three")
+
+
+def forgotten_keys_are_gone() -> None:
+    """A key that a handler forgets leaves memory and changelog, timers with it."""
+    driver = TopologyDriver(COUNTING.topology())
+    driver.send(COUNTING.commands, "T-1", message("T-1"))
+    actor = Actor.new(kind=ActorKind.REQUESTER, actor_id="customer")
+    driver.send(COUNTING.commands, "T-1", CancelTicket.new(ticket_id="T-1", actor=actor, reason="solved itself"))
+    driver.crash()
+    assert driver.states() == {}
+    assert driver.timers("T-1") == {}
+
+
+class _CountedAnew(msgspec.Struct, frozen=True):
+    """The second version of the counting topology's state: the same fields, `messages` now counted from zero."""
+
+    messages: int
+    last: str
+    tenant: str
+
+
+def older_state_is_lifted() -> None:
+    """State of version 1 is read by version 2 through its upgrade, though its shape would fit as it is."""
+    driver: TopologyDriver[Any] = TopologyDriver(COUNTING.topology())
+    driver.send(COUNTING.commands, "T-1", message("T-1"))
+    driver.topology = replace(
+        driver.topology,
+        state_type=_CountedAnew,
+        state_version=2,
+        upgrades={1: lambda state: state | {"messages": state["messages"] - 1}},
+    )
+    driver.crash()
+    assert driver.state("T-1") == _CountedAnew(0, "still broken", "acme")
+
+
+def waits_to_begin() -> None:
+    """No session is opened before `may_begin` has answered true."""
+    looks = 0
+
+    def may_begin() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > LOOKS
+
+    made: Processor[Counted] = Processor(COUNTING.topology(), settings_of("0"), may_begin=may_begin)
+    looks_at_opening: list[int] = []
+
+    def opened(self: Processor[Counted]) -> None:
+        looks_at_opening.append(looks)
+        self.request_stop()
+
+    with patch.object(Processor, "_run_session", opened), patch.object(processor, "BEGIN_POLL_SECONDS", 0.0):
+        made._run()
+    assert looks_at_opening == [LOOKS + 1]
+
+
+def no_progress_is_not_live() -> None:
+    """A loop that stands still is found out, though its thread is there."""
+    clock = ManualClock(DRIVER_START)
+    made: Processor[Counted] = Processor(COUNTING.topology(), settings_of("0"), clock=clock, may_begin=lambda: False)
+    made._await_beginning = lambda: made._stop.wait()  # type: ignore[method-assign, assignment, return-value]
+    made.start()
+    try:
+        assert made.live
+        clock.advance(timedelta(minutes=2))
+        assert not made.live
+    finally:
+        made.request_stop()
+        assert made.join(10)
+
+
+def _counted() -> dict[tuple[str, str], int]:
+    return {
+        (sample.labels["processor"], sample.labels["topic"]): int(sample.value)
+        for family in metrics.PROCESSOR_RECORDS.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }

@@ -1,0 +1,300 @@
+"""The processor's ten rules, each broken on purpose: switches that a test throws to see that a check notices.
+
+Most are noticed by the simulation, which then finds a broken promise within a few seeds. The others name the check
+that has to fail. `docs/guarantees.md` lists them all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+
+from services._runtime.engine.batch import Batch, PartitionBatch
+from services._runtime.engine.engine import Engine
+from services._runtime.engine.state import DueTimer, Entry, PartitionState, StateCodec
+from services._runtime.processor import processor, session, transaction
+from services._runtime.processor.kept import KeptStates
+from services._runtime.processor.measure import Meter
+from services._runtime.processor.ownership import Ownership
+from services._runtime.processor.processor import Processor
+from services._runtime.processor.restore import Restorer
+from services._runtime.processor.session import Session
+from services._runtime.processor.timer_gate import TimerGate
+from services._runtime.processor.transaction import TransactionAborted
+from tests.simulation import checks
+from tests.simulation.broker.groups import Committed, Group
+from tests.simulation.broker.producer import SimulatedProducer
+
+Patch = pytest.MonkeyPatch
+HOUR: Final = timedelta(hours=1)
+FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One way to break a rule. `check` raises AssertionError once it is broken, and passes while it holds."""
+
+    rule: int
+    name: str
+    throw: Callable[[Patch], None]
+    check: Callable[[], None] = checks.some_seeds_break_no_promise
+
+
+# ── 1: one transaction ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _skip_the_changelog(patch: Patch) -> None:
+    patch.setattr(Engine, "changelog", lambda *_: iter(()))
+
+
+def _write_outputs_before_the_commit(patch: Patch) -> None:
+    produce = SimulatedProducer.produce
+
+    def leak(self: SimulatedProducer, topic: str, *, key: bytes, value: bytes | None, **rest: Any) -> None:
+        if topic.endswith(".changelog"):
+            produce(self, topic, key=key, value=value, **rest)
+        else:
+            self._cluster.send(topic, key, value)
+
+    patch.setattr(SimulatedProducer, "produce", leak)
+
+
+def _commit_offsets_outside_the_transaction(patch: Patch) -> None:
+    def at_once(self: SimulatedProducer, positions: list[TopicPartition], membership: Any, timeout: float) -> None:
+        del timeout
+        self._cluster.point("send_offsets")
+        offsets = {(each.topic, each.partition): Committed(each.offset, each.metadata or "") for each in positions}
+        self._cluster.group(membership.group).offsets.update(offsets)
+
+    patch.setattr(SimulatedProducer, "send_offsets_to_transaction", at_once)
+
+
+def _keep_the_overlay_after_an_abort(patch: Patch) -> None:
+    patch.setattr(Engine, "abort", Engine.commit)
+
+
+def _take_an_unknown_outcome_for_an_abort(patch: Patch) -> None:
+    def judged(error: KafkaException) -> TransactionAborted:
+        return TransactionAborted(error.args[0])
+
+    patch.setattr(transaction, "_judged", judged)
+
+
+def _take_the_generation_at_the_commit(patch: Patch) -> None:
+    def now(self: Ownership[Any]) -> Any:
+        return self._clients.consumer.consumer_group_metadata()
+
+    patch.setattr(Ownership, "group_metadata", property(now, lambda self, value: None), raising=False)
+
+
+# ── 2: state ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _restore_to_the_last_stable_offset_only(patch: Patch) -> None:
+    take = Restorer._take
+
+    def satisfied(self: Restorer[Any], message: Any) -> None:
+        take(self, message)
+        state = self._states.get(message.partition())
+        if state is not None and message.error() is not None:
+            self._ends[message.partition()] = state.changelog_position
+
+    patch.setattr(Restorer, "_take", satisfied)
+
+
+def _read_offsets_that_are_not_stable(patch: Patch) -> None:
+    patch.setattr(Group, "is_unstable", lambda self, places: False)
+
+
+def _trust_kept_states_without_their_tail(patch: Patch) -> None:
+    take = KeptStates.take
+
+    def trusted(self: KeptStates[Any], partition: int) -> PartitionState[Any] | None:
+        state = take(self, partition)
+        if state is not None:
+            state.changelog_position = 1_000_000_000
+        return state
+
+    patch.setattr(KeptStates, "take", trusted)
+
+
+# ── 3: membership ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _let_an_old_generation_commit(patch: Patch) -> None:
+    patch.setattr(Group, "refusal", lambda self, membership: None)
+
+
+def _commit_timers_without_offsets(patch: Patch) -> None:
+    offsets = Session._offsets
+
+    def of_records_only(self: Session[Any], records: Sequence[Any], fired: Any) -> list[TopicPartition]:
+        del fired
+        return offsets(self, records, set())
+
+    patch.setattr(Session, "_offsets", of_records_only)
+
+
+# ── 4: timers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _forget_the_generation_of_a_timer(patch: Patch) -> None:
+    def by_kind(self: PartitionState[Any], due: DueTimer, entry: Entry[Any] | None) -> bool:
+        return entry is not None and any(timer.kind == due.kind for timer in entry.timers)
+
+    patch.setattr(PartitionState, "is_current", by_kind)
+
+
+def _fire_without_the_gate(patch: Patch) -> None:
+    patch.setattr(TimerGate, "is_waiting", lambda *_: False)
+    patch.setattr(TimerGate, "open_until", lambda *_: FAR)
+
+
+def _fire_an_hour_early(patch: Patch) -> None:
+    pop_due = PartitionState.pop_due
+
+    def eager(self: PartitionState[Any], until: datetime) -> Iterator[DueTimer]:
+        return pop_due(self, until + HOUR)
+
+    patch.setattr(PartitionState, "pop_due", eager)
+
+
+def _restore_without_timers(patch: Patch) -> None:
+    patch.setattr(PartitionState, "finish_restore", lambda self: None)
+
+
+def _lose_the_timers_of_an_aborted_batch(patch: Patch) -> None:
+    patch.setattr(PartitionState, "push_back", lambda self, timers: None)
+
+
+# ── 5: time and chance ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _make_ids_from_chance(patch: Patch) -> None:
+    encode = Engine._encode
+
+    def by_chance(self: Engine[Any], emit: Any, cause: Any, number: int) -> Any:
+        emit = msgspec.structs.replace(emit, id=f"{random.random()}")
+        return encode(self, emit, cause, number)
+
+    patch.setattr(Engine, "_encode", by_chance)
+
+
+def _read_a_clock_while_deciding(patch: Patch) -> None:
+    init = PartitionBatch.__init__
+
+    def by_another_clock(self: PartitionBatch[Any], state: PartitionState[Any], now: datetime) -> None:
+        init(self, state, now + timedelta(microseconds=random.randint(1, 999)))
+
+    patch.setattr(PartitionBatch, "__init__", by_another_clock)
+
+
+# ── 6: poison ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _set_a_whole_batch_aside(patch: Patch) -> None:
+    def all_of_them(self: Session[Any], records: list[Any], aborted: TransactionAborted) -> Sequence[Any]:
+        batch = self._engine.begin(self._clock.now())
+        for record in records:
+            self._engine.condemn(batch, record, aborted)
+        self._commit(batch, records, set())
+        return ()
+
+    patch.setattr(Session, "_run_without_culprit", all_of_them)
+
+
+def _park_nothing(patch: Patch) -> None:
+    patch.setattr(PartitionBatch, "parked_count", lambda self, key: 0)
+
+
+def _swallow_poison(patch: Patch) -> None:
+    patch.setattr(Engine, "_set_aside", lambda *_: None)
+
+
+def _never_stop_for_dead_letters(patch: Patch) -> None:
+    patch.setattr(Batch, "dead_letters_in_a_row", property(lambda self: 0, lambda self, value: None), raising=False)
+
+
+# ── 7 to 10 ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _begin_before_the_directory_is_read(patch: Patch) -> None:
+    patch.setattr(Processor, "_await_beginning", lambda self: None)
+
+
+def _write_state_without_its_version(patch: Patch) -> None:
+    decode = StateCodec.decode
+
+    def as_it_is(self: StateCodec[Any], value: bytes) -> Entry[Any]:
+        try:
+            return self._decode(value)
+        except msgspec.ValidationError:
+            return decode(self, value)
+
+    patch.setattr(StateCodec, "decode", as_it_is)
+
+
+def _never_forget_a_key(patch: Patch) -> None:
+    put = PartitionBatch.put
+
+    def kept(self: PartitionBatch[Any], key: str, entry: Entry[Any] | None) -> None:
+        if entry is not None:
+            put(self, key, entry)
+
+    patch.setattr(PartitionBatch, "put", kept)
+
+
+def _take_batches_without_bound(patch: Patch) -> None:
+    patch.setattr(session, "BATCH_RECORDS_MAX", 1_000_000)
+
+
+def _end_without_leaving(patch: Patch) -> None:
+    patch.setattr(Session, "close", lambda self: None)
+
+
+def _be_live_without_progress(patch: Patch) -> None:
+    patch.setattr(processor, "PROGRESS_SECONDS_MAX", float("inf"))
+
+
+def _count_nothing(patch: Patch) -> None:
+    patch.setattr(Meter, "committed", lambda *_: None)
+
+
+MUTATIONS: Final = (
+    Mutation(1, "the changelog is not written", _skip_the_changelog),
+    Mutation(1, "outputs are written before the commit", _write_outputs_before_the_commit),
+    Mutation(1, "offsets are committed outside the transaction", _commit_offsets_outside_the_transaction),
+    Mutation(1, "an abort keeps its changes", _keep_the_overlay_after_an_abort),
+    Mutation(1, "an unknown outcome is taken for an abort", _take_an_unknown_outcome_for_an_abort),
+    Mutation(1, "the generation is taken at the commit", _take_the_generation_at_the_commit),
+    Mutation(2, "restoring ends at the last stable offset", _restore_to_the_last_stable_offset_only),
+    Mutation(2, "offsets are read that are not stable", _read_offsets_that_are_not_stable),
+    Mutation(2, "a kept state is used without its tail", _trust_kept_states_without_their_tail),
+    Mutation(3, "an old generation may commit", _let_an_old_generation_commit),
+    Mutation(3, "timers alone are committed without offsets", _commit_timers_without_offsets),
+    Mutation(4, "a timer's generation is forgotten", _forget_the_generation_of_a_timer),
+    Mutation(4, "timers fire without the gate", _fire_without_the_gate),
+    Mutation(4, "timers fire an hour early", _fire_an_hour_early),
+    Mutation(4, "timers are not restored", _restore_without_timers),
+    Mutation(4, "an abort loses its timers", _lose_the_timers_of_an_aborted_batch),
+    Mutation(5, "ids are made from chance", _make_ids_from_chance),
+    Mutation(5, "a decision reads another clock", _read_a_clock_while_deciding),
+    Mutation(6, "a whole batch is set aside for one record", _set_a_whole_batch_aside),
+    Mutation(6, "no key is parked", _park_nothing),
+    Mutation(6, "poison is swallowed", _swallow_poison),
+    Mutation(6, "no number of dead letters stops it", _never_stop_for_dead_letters, checks.poison_in_a_row_stops),
+    Mutation(7, "it begins before the directory is read", _begin_before_the_directory_is_read, checks.waits_to_begin),
+    Mutation(8, "state is read without its version", _write_state_without_its_version, checks.older_state_is_lifted),
+    Mutation(8, "no key is ever forgotten", _never_forget_a_key, checks.forgotten_keys_are_gone),
+    Mutation(9, "batches have no bound", _take_batches_without_bound),
+    Mutation(9, "it ends without leaving the group", _end_without_leaving),
+    Mutation(9, "it is live without progress", _be_live_without_progress, checks.no_progress_is_not_live),
+    Mutation(10, "nothing is counted", _count_nothing, checks.metrics_agree_with_the_log),
+)
