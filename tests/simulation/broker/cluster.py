@@ -11,7 +11,7 @@ from tests.simulation.broker.partition_log import Headers, PartitionLog, Stored
 from tests.simulation.broker.timeline import Timeline
 from tests.simulation.broker.transactions import TransactionCoordinator
 
-RECORD_BYTES_MAX: Final = 1_048_576
+RECORD_BYTES_MAX: Final = 1_000_000
 
 
 class Process(Protocol):
