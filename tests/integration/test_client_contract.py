@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import pytest
 from confluent_kafka import (
@@ -108,7 +108,10 @@ def clients(request: pytest.FixtureRequest) -> Iterator[Clients]:
         yield RealClients(request.getfixturevalue("local_kafka"))
 
 
-def _begun(producer: Any) -> Any:
+P = TypeVar("P", Producer, SimulatedProducer)
+
+
+def _begun(producer: P) -> P:
     producer.init_transactions(SECONDS)
     producer.begin_transaction()
     return producer
@@ -118,7 +121,11 @@ def write(clients: Clients, producer: Any, value: bytes) -> list[int]:
     """Produce a record, wait until the brokers have it, and return its offset in a list."""
     offsets: list[int] = []
     producer.produce(
-        clients.topic, key=b"k", value=value, partition=0, on_delivery=lambda _, message: offsets.append(message.offset())
+        clients.topic,
+        key=b"k",
+        value=value,
+        partition=0,
+        on_delivery=lambda _, message: offsets.append(message.offset()),
     )
     assert producer.flush(SECONDS) == 0
     return offsets
@@ -140,7 +147,9 @@ def read(clients: Clients, reader: Any, end: int | None = None) -> tuple[list[by
 
 def end_of(clients: Clients, isolation: IsolationLevel) -> int:
     place = TopicPartition(clients.topic, 0)
-    answers = clients.admin.list_offsets({place: OffsetSpec.latest()}, isolation_level=isolation, request_timeout=SECONDS)
+    answers = clients.admin.list_offsets(
+        {place: OffsetSpec.latest()}, isolation_level=isolation, request_timeout=SECONDS
+    )
     return int(answers[place].result(timeout=SECONDS).offset)
 
 

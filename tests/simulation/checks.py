@@ -1,4 +1,4 @@
-"""The checks that a broken rule has to fail. Each passes on the product as it is and raises AssertionError otherwise."""
+"""The checks that a broken rule has to fail. Each passes on the product as it is, else raises AssertionError."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from unittest.mock import patch
 
 import msgspec
 
+from schemas.parts import Actor
+from schemas.ticket_commands import CancelTicket
+from schemas.vocabulary import ActorKind
 from services._runtime import metrics
 from services._runtime.clock import ManualClock
 from services._runtime.engine.driver import START as DRIVER_START
@@ -16,9 +19,6 @@ from services._runtime.engine.driver import TopologyDriver
 from services._runtime.engine.engine import TooManyDeadLettersError
 from services._runtime.processor import processor
 from services._runtime.processor.processor import Processor
-from schemas.ticket_commands import CancelTicket
-from schemas.parts import Actor
-from schemas.vocabulary import ActorKind
 from tests.simulation import scenario
 from tests.simulation.chatter import COUNTING
 from tests.simulation.world import START, settings_of
@@ -114,7 +114,7 @@ def no_progress_is_not_live() -> None:
     """A loop that stands still is found out, though its thread is there."""
     clock = ManualClock(DRIVER_START)
     made: Processor[Counted] = Processor(COUNTING.topology(), settings_of("0"), clock=clock, may_begin=lambda: False)
-    made._await_beginning = lambda: made._stop.wait()  # type: ignore[method-assign, assignment, return-value]
+    made._await_beginning = made._stop.wait  # type: ignore[method-assign, assignment]
     made.start()
     try:
         assert made.live

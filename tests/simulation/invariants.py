@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any, Final
 
-from schemas.dead_letters import Reason
-from schemas.topics import DEAD_LETTERS, TICKET_EVENTS, TICKET_SLA, TICKET_SNAPSHOTS, TOPICS
+from schemas.topics import TICKET_EVENTS, TICKET_SLA, TICKET_SNAPSHOTS, TOPICS
 from services._runtime.engine.records import Output
 from services._runtime.engine.topology import Topology
-from services._runtime.kafka.clients import REDRIVE_HEADER
-from tests.simulation.chatter import COUNTING, REFUSED, UNDECODABLE, Chatter
+from tests.simulation.chatter import COUNTING
+from tests.simulation.letters import dead_letters_are_explained
 from tests.simulation.machine import Machine
-from tests.simulation.people import People
-from tests.simulation.replay import Replay
-from tests.simulation.vandal import Vandal
-from tests.simulation.world import World
-from tests.topology.counting import HUGE, POISON, POISON_TIMER
+from tests.simulation.settled import Settled
 
 ENDED: Final = frozenset({"closed", "cancelled", "merged"})
 HELD: Final = frozenset({"assigned", "in_progress", "pending", "on_hold", "in_review"})
@@ -28,35 +20,6 @@ OUTSIDE_TOPICS: Final = frozenset(
     {"intake.requests", "ticket.commands", "routing.work", "notifier.results", "feedback.answers"}
 )
 LETTER: Final = "aftercare.dead_letter.v1"
-
-
-@dataclass
-class Settled:
-    """A world that has come to rest, with everybody in it."""
-
-    world: World
-    topologies: Sequence[Topology[Any]]
-    people: People
-    chatter: Chatter
-    vandal: Vandal
-    lines: list[str] = field(default_factory=list)
-
-    @cached_property
-    def replays(self) -> dict[str, Replay]:
-        """Each processor's committed batches, decided again."""
-        world = self.world
-        return {each.name: Replay(world.cluster, each, world.journal) for each in self.topologies}
-
-    def events(self, topic: str, *, redriven: bool = True) -> Iterator[dict[str, Any]]:
-        """Yield the events of a topic as JSON, leaving out what is none, partition by partition.
-
-        Without `redriven` the copies that the operator made for one processor, which carry a header, are left out.
-        """
-        for stored in self.world.cluster.committed(topic):
-            if not redriven and any(name == REDRIVE_HEADER for name, _ in stored.headers):
-                continue
-            if stored.value is not None and stored.value.startswith(b"{"):
-                yield json.loads(stored.value)
 
 
 def violations(settled: Settled) -> list[str]:
@@ -69,7 +32,7 @@ def violations(settled: Settled) -> list[str]:
         _the_replay_agrees,
         _states_are_the_same_everywhere,
         _timers_have_fired,
-        _dead_letters_are_explained,
+        dead_letters_are_explained,
         _load_is_what_is_held,
         _verdicts_are_not_early,
     ):
@@ -172,49 +135,6 @@ def _timers_have_fired(settled: Settled) -> Iterator[str]:
                         yield f"{topology.name}/{partition}: {timer} of {key} never fired, it is {now}"
 
 
-def _dead_letters_are_explained(settled: Settled) -> Iterator[str]:
-    """A letter for each record that can't be processed, none without cause, and in the end none waits."""
-    for topic in (each.name for each in DEAD_LETTERS.values()):
-        blamed: set[tuple[str, str]] = set()
-        for event in settled.events(topic):
-            if "source_topic" not in event["data"]:
-                continue
-            data = event["data"]
-            if data["reason"] != Reason.PARKED.value:
-                blamed.add((data["processor"], data["key"]))
-        for event in settled.events(topic):
-            data = event["data"]
-            if "source_topic" in data and not _is_explained(settled, data, blamed):
-                yield f"{topic}: a letter without cause, {event['id']}: {data['error']} {data['message']}"
-    for topology in settled.topologies:
-        letters = [event["data"] for event in settled.events(topology.dead_letters.name) if "source_topic" in event["data"]]
-        set_aside = {(each["source_topic"], each["source_partition"], each["source_offset"]) for each in letters if each["processor"] == topology.name}
-        for topic in topology.inputs:
-            for log in settled.world.cluster.topics[topic.name]:
-                for stored in log.committed():
-                    if _is_bad(stored.value) and (topic.name, log.number, stored.offset) not in set_aside:
-                        yield f"{topology.name}: {topic.name}/{log.number}/{stored.offset} was swallowed"
-        for partition, state in settled.replays[topology.name].engine.partitions.items():
-            yield from (f"{topology.name}/{partition}: {key} is still parked" for key in state.parked)
-
-
-def _is_bad(value: bytes | None) -> bool:
-    return value is not None and (value.startswith(UNDECODABLE) or any(text.encode() in value for text in (POISON, HUGE)))
-
-
-def _is_explained(settled: Settled, letter: dict[str, Any], blamed: set[tuple[str, str]]) -> bool:
-    place = letter["source_topic"], letter["source_partition"], letter["source_offset"]
-    match letter["reason"]:
-        case Reason.PARKED.value:
-            return (letter["processor"], letter["key"]) in blamed
-        case Reason.TIMER_RAISED.value:
-            return bool(letter["message"] == POISON_TIMER)
-        case _:
-            stored = next(settled.world.cluster.topics[place[0]][place[1]].entries(place[2], place[2] + 1))
-            # A state that the brokers refuse may have been replaced within its batch: then there is no letter.
-            return _is_bad(stored.value) or REFUSED.encode() in (stored.value or b"")
-
-
 def _load_is_what_is_held(settled: Settled) -> Iterator[str]:
     """The router's load is what the ledger's tickets say their technicians hold."""
     held: set[tuple[str, str]] = set()
@@ -236,9 +156,9 @@ def _verdicts_are_not_early(settled: Settled) -> Iterator[str]:
     """Nothing is called a breach before it was due."""
     for event in settled.events(TICKET_SLA.name):
         data = event["data"]
-        if event["type"].split(".")[2] == "target_breached" and data["due_at"] is not None:
-            if data["decided_at"] < data["due_at"]:
-                yield f"{event['id']} was decided at {data['decided_at']}, before {data['due_at']}"
+        breached = event["type"].split(".")[2] == "target_breached" and data["due_at"] is not None
+        if breached and data["decided_at"] < data["due_at"]:
+            yield f"{event['id']} was decided at {data['decided_at']}, before {data['due_at']}"
 
 
 def _owners(settled: Settled, topology: Topology[Any]) -> list[Machine]:

@@ -1,4 +1,4 @@
-"""What was decided and committed, in the order of the commits: written by an engine that looks over its own shoulder."""
+"""What was decided and committed, in the order of the commits, as noted by an engine that looks over its shoulder."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from services._runtime.engine.batch import Batch, PartitionBatch
 from services._runtime.engine.engine import Engine
-from services._runtime.engine.state import DueTimer, Entry, PartitionState, StateCodec
+from services._runtime.engine.codec import Entry, StateCodec
+from services._runtime.engine.state import DueTimer, PartitionState
 from services._runtime.processor import ownership, processor, session, transaction
 from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
@@ -91,7 +92,7 @@ def _take_the_generation_at_the_commit(patch: Patch) -> None:
     def now(self: Ownership[Any]) -> Any:
         return self._clients.consumer.consumer_group_metadata()
 
-    patch.setattr(Ownership, "group_metadata", property(now, lambda self, value: None), raising=False)
+    patch.setattr(Ownership, "group_metadata", property(now, lambda *_: None), raising=False)
 
 
 # ── 2: state ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,7 +111,7 @@ def _restore_to_the_last_stable_offset_only(patch: Patch) -> None:
 
 
 def _read_offsets_that_are_not_stable(patch: Patch) -> None:
-    patch.setattr(Group, "is_unstable", lambda self, places: False)
+    patch.setattr(Group, "is_unstable", lambda *_: False)
 
 
 def _trust_kept_states_without_their_tail(patch: Patch) -> None:
@@ -129,7 +130,7 @@ def _trust_kept_states_without_their_tail(patch: Patch) -> None:
 
 
 def _let_an_old_generation_commit(patch: Patch) -> None:
-    patch.setattr(Group, "refusal", lambda self, membership: None)
+    patch.setattr(Group, "refusal", lambda *_: None)
 
 
 def fence_no_dead_writer(patch: Patch) -> None:
@@ -152,7 +153,7 @@ def _commit_timers_without_offsets(patch: Patch) -> None:
 
 
 def _forget_the_generation_of_a_timer(patch: Patch) -> None:
-    def by_kind(self: PartitionState[Any], due: DueTimer, entry: Entry[Any] | None) -> bool:
+    def by_kind(_: PartitionState[Any], due: DueTimer, entry: Entry[Any] | None) -> bool:
         return entry is not None and any(timer.kind == due.kind for timer in entry.timers)
 
     patch.setattr(PartitionState, "is_current", by_kind)
@@ -173,11 +174,11 @@ def _fire_an_hour_early(patch: Patch) -> None:
 
 
 def _restore_without_timers(patch: Patch) -> None:
-    patch.setattr(PartitionState, "finish_restore", lambda self: None)
+    patch.setattr(PartitionState, "finish_restore", lambda *_: None)
 
 
 def _lose_the_timers_of_an_aborted_batch(patch: Patch) -> None:
-    patch.setattr(PartitionState, "push_back", lambda self, timers: None)
+    patch.setattr(PartitionState, "push_back", lambda *_: None)
 
 
 # ── 5: time and chance ──────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +218,7 @@ def _set_a_whole_batch_aside(patch: Patch) -> None:
 
 
 def _park_nothing(patch: Patch) -> None:
-    patch.setattr(PartitionBatch, "parked_count", lambda self, key: 0)
+    patch.setattr(PartitionBatch, "parked_count", lambda *_: 0)
 
 
 def _swallow_poison(patch: Patch) -> None:
@@ -225,14 +226,14 @@ def _swallow_poison(patch: Patch) -> None:
 
 
 def _never_stop_for_dead_letters(patch: Patch) -> None:
-    patch.setattr(Batch, "dead_letters_in_a_row", property(lambda self: 0, lambda self, value: None), raising=False)
+    patch.setattr(Batch, "dead_letters_in_a_row", property(lambda _: 0, lambda *_: None), raising=False)
 
 
 # ── 7 to 10 ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _begin_before_the_directory_is_read(patch: Patch) -> None:
-    patch.setattr(Processor, "_await_beginning", lambda self: None)
+    patch.setattr(Processor, "_await_beginning", lambda *_: None)
 
 
 def _write_state_without_its_version(patch: Patch) -> None:
@@ -262,7 +263,7 @@ def _take_batches_without_bound(patch: Patch) -> None:
 
 
 def _end_without_leaving(patch: Patch) -> None:
-    patch.setattr(Session, "close", lambda self: None)
+    patch.setattr(Session, "close", lambda *_: None)
 
 
 def _be_live_without_progress(patch: Patch) -> None:

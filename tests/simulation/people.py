@@ -18,6 +18,7 @@ from schemas.parts import Actor, Requester
 from schemas.routing_work import PresenceChanged, TechnicianRostered
 from schemas.ticket_commands import (
     AcceptAssignment,
+    AssignTicket,
     ChangeStatus,
     ConfirmResolution,
     DeclineAssignment,
@@ -38,6 +39,7 @@ from tests.simulation.world import PARTITIONS, TENANT, World
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
+TECHNICIANS_A_POOL: Final = 4
 CUT_OFF: Final = 0.08
 CUT_OFF_SECONDS_MAX: Final = 2 * HOUR
 
@@ -52,6 +54,7 @@ class People:
         self._answered: set[str] = set()
         self.requested: set[str] = set()
         self.kept_open: set[str] = set()
+        self._status: dict[str, str] = {}
         self._reopened: set[str] = set()
         self._declined: set[str] = set()
         world.on_effect = self._deliver
@@ -64,7 +67,7 @@ class People:
 
     def _staff(self, pools: dict[str, list[str]]) -> None:
         for pool, skills in pools.items():
-            for number in range(4):
+            for number in range(TECHNICIANS_A_POOL):
                 technician = f"tech-{pool}-{number}"
                 self._world.send(
                     ROUTING_WORK,
@@ -108,6 +111,19 @@ class People:
             return
         solved = ResolveTicket.new(ticket_id=ticket, actor=actor, solution="Restarted. 已重启。")
         self._command(MINUTE, 6 * HOUR, ticket, solved, f"{command}:solve")
+
+    def _coordinate(self, event: dict[str, Any]) -> None:
+        """Give what nobody is left for, since everybody declined or was late, to somebody by hand."""
+        ticket = event["subject"]
+        if self._status[ticket] != Status.QUEUED.value:
+            return
+        pool = event["data"]["pool"]
+        assign = AssignTicket.new(
+            ticket_id=ticket,
+            actor=Actor.new(kind=ActorKind.COORDINATOR, actor_id="coordinator"),
+            technician_id=f"tech-{pool}-{self._world.random.randrange(TECHNICIANS_A_POOL)}",
+        )
+        self._world.send(TICKET_COMMANDS, ticket, assign, f"{ticket}:{event['data']['sequence']}:by-hand")
 
     # ── customers ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,7 +208,10 @@ class People:
                     self._notice(event)
 
     def _notice(self, event: dict[str, Any]) -> None:
+        self._status[event["subject"]] = event["data"]["status"]
         match event["type"]:
+            case "aftercare.ticket.queued.v1":
+                self._world.after(24 * HOUR, 30 * HOUR, lambda: self._coordinate(event))
             case "aftercare.ticket.assigned.v1" | "aftercare.ticket.accepted.v1":
                 self._work(event)
             case "aftercare.ticket.resolved.v1":

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.engine import Engine
-from services._runtime.engine.records import Output
+from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import DueTimer
 from services._runtime.engine.topology import Timer, Topology
 from tests.simulation.broker.cluster import Cluster
 from tests.simulation.broker.partition_log import Stored
 from tests.simulation.journal import Committed, Condemned, Fired, Journal, Took
 
-BATCH_RECORDS_BOUND = 4_000
-BATCH_TIMERS_BOUND = 5_000
+BATCH_RECORDS_BOUND: Final = 4_000
+BATCH_TIMERS_BOUND: Final = 5_000
 
 Place = tuple[str, int]
 
@@ -90,12 +90,11 @@ class Replay:
         self.written.update(batch.outputs)
         self.engine.commit(batch)
 
-    def _take(self, batch: Batch[Any], committed: Committed, records: Iterable[Any]) -> None:
-        number = 0
-        for number, record in enumerate(records, start=1):
+    def _take(self, batch: Batch[Any], committed: Committed, records: tuple[Record, ...]) -> None:
+        for record in records:
             self._follow(committed, record.topic, record.partition, record.offset)
-        if number > BATCH_RECORDS_BOUND:
-            self._complain(committed, f"a batch of {number} records")
+        if len(records) > BATCH_RECORDS_BOUND:
+            self._complain(committed, f"a batch of {len(records)} records")
         self.engine.process(batch, records)
 
     def _follow(self, committed: Committed, topic: str, partition: int, offset: int) -> None:

@@ -38,9 +38,10 @@ from tests.simulation.broker.cluster import Cluster
 from tests.simulation.chatter import COUNTING, SERVICE, Chatter
 from tests.simulation.chatter import TOPICS as CHATTER_TOPICS
 from tests.simulation.install import simulated_clients
-from tests.simulation.invariants import Settled, violations
+from tests.simulation.invariants import violations
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
+from tests.simulation.settled import Settled
 from tests.simulation.vandal import Vandal
 from tests.simulation.world import START, NotSettledError, World
 
@@ -123,16 +124,16 @@ def run(seed: int, faults_until: datetime = FAULTS_UNTIL) -> Run:
     made = topologies()
     world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=faults_until)
     with simulated_clients(world.cluster), patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}):
-        chatter = Chatter(world)
+        Chatter(world)
         people = People(world, pools=POOLS, requests=world.random.randint(*REQUESTS))
-        vandal = Vandal(world, people)
+        Vandal(world, people)
         Operator(world)
         try:
             world.run()
         except NotSettledError as error:
             broken = [str(error)]
         else:
-            broken = violations(Settled(world, made, people, chatter, vandal))
+            broken = violations(Settled(world, made, people))
     digest, events = _digest(world.cluster)
     return Run(
         seed=seed,

@@ -1,56 +1,42 @@
-"""The short form of `make simulate`: some seeds, that a seed repeats exactly, and that a broken rule is noticed."""
+"""The short form of `make simulate`: two hundred seeds, and that a seed repeats exactly, in another process too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Final
 
 import pytest
 
-from services._runtime.engine.batch import Batch
-from services._runtime.engine.engine import Engine
 from tests.simulation import scenario
-from tests.simulation.machine import Fault, Machine
+from tests.simulation.faults import Kind
 
-SEEDS = range(1, 21)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_seed_breaks_no_promise(seed: int) -> None:
-    done = scenario.run(seed)
-    assert done.broken == ()
-    assert done.faults > 0
+ROOT: Final = Path(__file__).resolve().parents[2]
+SEEDS_A_TEST: Final = 10
+FIRST_SEEDS: Final = range(1, 201, SEEDS_A_TEST)
+DIGEST: Final = "from tests.simulation.scenario import run; print(run(1).digest)"
 
 
-def test_a_seed_repeats_exactly() -> None:
-    first, second = scenario.run(1), scenario.run(1)
-    assert (first.events, first.steps, first.faults) == (second.events, second.steps, second.faults)
+@pytest.mark.parametrize("first", FIRST_SEEDS)
+def test_ten_seeds_break_no_promise_and_meet_every_fault(first: int) -> None:
+    met: Counter[str] = Counter()
+    for seed in range(first, first + SEEDS_A_TEST):
+        done = scenario.run(seed)
+        assert done.broken == (), f"again: python -m tests.simulation --first {seed} --seeds 1"
+        met.update(done.faults)
+    assert set(met) == {kind.value for kind in Kind}
 
 
-def broken_by_some_seed() -> bool:
-    return any(scenario.run(seed).broken for seed in range(1, 6))
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_a_seed_repeats_exactly_whatever_the_process_hashes_by(hash_seed: str) -> None:
+    command = [sys.executable, "-c", DIGEST]
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+    again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert again.stdout.strip() == scenario.run(1).digest
 
 
-def test_a_changelog_that_is_not_written_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "changelog", lambda *_: iter(()))
-    assert broken_by_some_seed()
-
-
-def test_outputs_that_are_written_before_the_commit_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Machine.run
-
-    def leaky(machine: Machine, partition: int, most: int, now: Any, fault: Fault) -> Sequence[Any]:
-        if fault in {Fault.ABORTED, Fault.CRASH_BEFORE_COMMIT}:
-            batch: Batch[Any] = machine.engine.begin(now)
-            machine.engine.process(batch, machine._records(partition, most))
-            machine._log.append(batch.outputs)
-            machine.engine.abort(batch)
-        return run(machine, partition, most, now, fault)
-
-    monkeypatch.setattr(Machine, "run", leaky)
-    assert broken_by_some_seed()
-
-
-def test_an_abort_that_keeps_its_changes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "abort", Engine.commit)
-    assert broken_by_some_seed()
+def test_another_seed_is_another_run() -> None:
+    assert scenario.run(1).digest != scenario.run(2).digest

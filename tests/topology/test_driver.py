@@ -13,8 +13,10 @@ from schemas.ticket_commands import AddCustomerMessage, CancelTicket
 from schemas.topics import INTAKE_REQUESTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK
 from schemas.vocabulary import ActorKind
 from services._runtime.engine.batch import PartitionBatch
+from services._runtime.engine.codec import Entry
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.engine import Engine, TooManyDeadLettersError
+from services._runtime.engine.topology import Timer
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
 TICKET = "T-1"
@@ -220,6 +222,26 @@ def test_a_timer_that_raises_is_set_aside_waits_and_fires_after_redrive(driver: 
     driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
     driver.advance(1)
     assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
+
+
+def test_a_timer_that_raises_again_has_a_letter_of_its_own(driver: TopologyDriver[Counted]) -> None:
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON_TIMER))
+    driver.advance(1_000)
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
+    driver.advance(1)
+    first, second = driver.read(driver.topology.dead_letters)
+    assert first.id != second.id
+
+
+def test_a_clock_that_was_set_back_fires_nothing_early() -> None:
+    topology = Counting().topology()
+    engine = Engine(topology)
+    state = engine.partitions[0] = engine.new_partition(0)
+    state.put("T-1", Entry(1, (Timer("remind", START + timedelta(minutes=10)),), Counted(1, "hello", "acme")))
+    batch = engine.begin(START)
+    engine.fire(batch, 0, START + timedelta(hours=1), limit=10)
+    assert batch.is_empty
+    assert state.next_due_at() == START + timedelta(minutes=10)
 
 
 def test_a_parked_key_holds_its_timers_back(driver: TopologyDriver[Counted]) -> None:

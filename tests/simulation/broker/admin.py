@@ -64,7 +64,7 @@ class SimulatedAdmin:
         answers: dict[str, Answer[Any]] = {}
         for each in request:
             offsets = self._cluster.group(each.group_id).offsets
-            found = [(place, offsets.get((place.topic, place.partition))) for place in each.topic_partitions]
+            found = [(place, offsets.get((place.topic, place.partition))) for place in each.topic_partitions or ()]
             listed = [
                 SimpleNamespace(
                     topic=place.topic, partition=place.partition, metadata=committed.metadata if committed else None

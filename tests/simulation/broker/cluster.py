@@ -56,7 +56,7 @@ class Cluster:
         self.transactions = TransactionCoordinator(time)
         self.groups: dict[str, Group] = {}
         self.current: Process | None = None
-        self.refuses: Callable[[str, bytes | None], bool] = lambda topic, value: False
+        self.refuses: Callable[[str, bytes | None], bool] = lambda *_: False
         self._listeners: dict[str, dict[Listener, None]] = {}
 
     def point(self, name: str) -> None:

@@ -34,7 +34,7 @@ class _Reading:
 
 
 class SimulatedConsumer:
-    """Looks like `confluent_kafka.Consumer`, as far as processors and operators use it. No call takes time by itself."""
+    """Looks like `confluent_kafka.Consumer`, as far as processors and operators use it. Only waiting takes time."""
 
     def __init__(self, cluster: Cluster, config: dict[str, Any]) -> None:
         self._cluster = cluster

@@ -37,7 +37,9 @@ class Member:
 
     __slots__ = ("client_id", "joined", "places", "session_seconds", "silences", "tell", "topics")
 
-    def __init__(self, client_id: str, topics: tuple[str, ...], session_seconds: float, tell: Callable[[], None]):
+    def __init__(
+        self, client_id: str, topics: tuple[str, ...], session_seconds: float, tell: Callable[[], None]
+    ) -> None:
         self.client_id = client_id
         self.topics = topics
         self.session_seconds = session_seconds

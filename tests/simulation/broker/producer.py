@@ -32,7 +32,7 @@ class _Record:
 
 
 class SimulatedProducer:
-    """Looks like `confluent_kafka.Producer`. What is produced reaches the brokers some time before the commit is sent."""
+    """Looks like `confluent_kafka.Producer`. What is produced reaches the brokers at some time before the commit."""
 
     def __init__(self, cluster: Cluster, config: dict[str, Any]) -> None:
         self._cluster = cluster
