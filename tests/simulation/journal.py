@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -87,7 +87,7 @@ class RecordingEngine(Engine[Any]):
         self.deeds = []
         return super().begin(now)
 
-    def process(self, batch: Batch[Any], records: Iterable[Record]) -> None:
+    def process(self, batch: Batch[Any], records: Sequence[Record]) -> None:
         """See `Engine`."""
         taken = tuple(records)
         self.deeds.append(Took(taken))

@@ -20,10 +20,11 @@ from services._runtime.engine.batch import Batch, PartitionBatch
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.codec import Entry, StateCodec
 from services._runtime.engine.state import DueTimer, PartitionState
-from services._runtime.processor import ownership, processor, session, transaction
+from services._runtime.processor import ownership, processor, transaction
 from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
 from services._runtime.processor.ownership import Ownership
+from services._runtime.processor.pace import Pace
 from services._runtime.processor.processor import Processor
 from services._runtime.processor.restore import Restorer
 from services._runtime.processor.session import Session
@@ -58,9 +59,9 @@ def _skip_the_changelog(patch: Patch) -> None:
 def _write_outputs_before_the_commit(patch: Patch) -> None:
     produce = SimulatedProducer.produce
 
-    def leak(self: SimulatedProducer, topic: str, *, key: bytes, value: bytes | None, **rest: Any) -> None:
+    def leak(self: SimulatedProducer, topic: str, value: bytes | None, key: bytes, *rest: Any, **named: Any) -> None:
         if topic.endswith(".changelog"):
-            produce(self, topic, key=key, value=value, **rest)
+            produce(self, topic, value, key, *rest, **named)
         else:
             self._cluster.send(topic, key, value)
 
@@ -142,9 +143,9 @@ def _commit_timers_without_offsets(patch: Patch) -> None:
     fence_no_dead_writer(patch)
     offsets = Session._offsets
 
-    def of_records_only(self: Session[Any], records: Sequence[Any], fired: Any) -> list[TopicPartition]:
-        del fired
-        return offsets(self, records, set())
+    def of_records_only(self: Session[Any], records: Sequence[Any], without_records: Any) -> list[TopicPartition]:
+        del without_records
+        return offsets(self, records, ())
 
     patch.setattr(Session, "_offsets", of_records_only)
 
@@ -211,7 +212,9 @@ def _set_a_whole_batch_aside(patch: Patch) -> None:
         batch = self._engine.begin(self._clock.now())
         for record in records:
             self._engine.condemn(batch, record, aborted)
-        self._commit(batch, records, set())
+        self._begin(records, ())
+        self._writer.write(batch.outputs)
+        self._commit(batch)
         return ()
 
     patch.setattr(Session, "_run_without_culprit", all_of_them)
@@ -259,7 +262,7 @@ def _never_forget_a_key(patch: Patch) -> None:
 
 
 def _take_batches_without_bound(patch: Patch) -> None:
-    patch.setattr(session, "BATCH_RECORDS_MAX", 1_000_000)
+    patch.setattr(Pace, "records_max", property(lambda _: 1_000_000, lambda *_: None), raising=False)
 
 
 def _end_without_leaving(patch: Patch) -> None:

@@ -18,10 +18,10 @@ from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import DueTimer
 from services._runtime.engine.topology import Timer, Topology
 from tests.simulation.broker.cluster import Cluster
+from tests.simulation.broker.consumer import BATCH_RECORDS_BOUND
 from tests.simulation.broker.partition_log import Stored
 from tests.simulation.journal import Committed, Condemned, Fired, Journal, Took
 
-BATCH_RECORDS_BOUND: Final = 4_000
 BATCH_TIMERS_BOUND: Final = 5_000
 
 Place = tuple[str, int]

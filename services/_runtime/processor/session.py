@@ -234,6 +234,7 @@ class Session(Generic[S]):
         try:
             self._engine.condemn(batch, records[0], aborted)
             self._begin(records, ())
+            self._writer.write(batch.outputs)
             self._commit(batch)
         except TransactionAborted as again:
             self._abort(batch)

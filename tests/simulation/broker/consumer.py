@@ -13,7 +13,7 @@ from tests.simulation.broker.groups import Member, Membership
 from tests.simulation.broker.message import Message
 
 OFFSET_INVALID: Final = -1001
-BATCH_RECORDS_BOUND: Final = 4_000
+BATCH_RECORDS_BOUND: Final = 10_000
 """More a member may not ask for: what it holds in memory at once is bounded."""
 FEW_RECORDS: Final = (1, 3, 20, 200)
 NOT_YET_ASSIGNED: Final = 0.05
