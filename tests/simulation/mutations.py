@@ -17,8 +17,8 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
 from services._runtime.engine.batch import Batch, PartitionBatch
-from services._runtime.engine.engine import Engine
 from services._runtime.engine.codec import Entry, StateCodec
+from services._runtime.engine.engine import Engine
 from services._runtime.engine.state import DueTimer, PartitionState
 from services._runtime.processor import ownership, processor, transaction
 from services._runtime.processor.kept import KeptStates
@@ -47,6 +47,11 @@ class Mutation:
     name: str
     throw: Callable[[Patch], None]
     check: Callable[[], None] = checks.some_seeds_break_no_promise
+
+
+def fence_no_dead_writer(patch: Patch) -> None:
+    """No mutation by itself: fencing saves time, correctness never depends on it."""
+    patch.setattr(ownership, "fence_dead_writers", lambda *_: None)
 
 
 # ── 1: one transaction ──────────────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +95,8 @@ def _take_an_unknown_outcome_for_an_abort(patch: Patch) -> None:
 
 
 def _take_the_generation_at_the_commit(patch: Patch) -> None:
+    fence_no_dead_writer(patch)
+
     def now(self: Ownership[Any]) -> Any:
         return self._clients.consumer.consumer_group_metadata()
 
@@ -131,12 +138,8 @@ def _trust_kept_states_without_their_tail(patch: Patch) -> None:
 
 
 def _let_an_old_generation_commit(patch: Patch) -> None:
+    fence_no_dead_writer(patch)
     patch.setattr(Group, "refusal", lambda *_: None)
-
-
-def fence_no_dead_writer(patch: Patch) -> None:
-    """No mutation by itself: fencing saves time, correctness never depends on it."""
-    patch.setattr(ownership, "fence_dead_writers", lambda *_: None)
 
 
 def _commit_timers_without_offsets(patch: Patch) -> None:
@@ -242,11 +245,12 @@ def _begin_before_the_directory_is_read(patch: Patch) -> None:
 def _write_state_without_its_version(patch: Patch) -> None:
     decode = StateCodec.decode
 
-    def as_it_is(self: StateCodec[Any], value: bytes) -> Entry[Any]:
+    def as_it_is(self: StateCodec[Any], value: bytes) -> tuple[Entry[Any], int]:
         try:
-            return self._decode(value)
+            entry = self._decode(value)
         except msgspec.ValidationError:
             return decode(self, value)
+        return entry, entry.version
 
     patch.setattr(StateCodec, "decode", as_it_is)
 
