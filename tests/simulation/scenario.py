@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -120,6 +121,16 @@ def topologies() -> tuple[Topology[Any], ...]:
 
 def run(seed: int, faults_until: datetime = FAULTS_UNTIL) -> Run:
     """Run one seed to its end; the same seed gives the same run. Without faults if they end as it starts."""
+    # A world is let go of as a whole: looking for rubbish while it lives cost a fifth of the time.
+    gc.collect()
+    gc.disable()
+    try:
+        return _run(seed, faults_until)
+    finally:
+        gc.enable()
+
+
+def _run(seed: int, faults_until: datetime) -> Run:
     began = perf_counter()
     made = topologies()
     world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=faults_until)
