@@ -7,17 +7,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 from unittest.mock import patch
 
-import yaml
-from pydantic import SecretStr
-
 from schemas.directory import PoolDefined, TechnicianDefined
 from schemas.topics import DEAD_LETTERS, TOPICS
-from schemas.vocabulary import Language, Level, Medium, Tier
+from schemas.vocabulary import Language, Level, Medium
 from services._runtime.engine.topology import Topology
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings
@@ -31,20 +27,17 @@ from services.notifier.handlers.notify import Lookups, notify_topology
 from services.notifier.settings import NotifierSettings
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
-from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
-from services.sla_monitor.domain.policy import Policy, parse_policy
-from services.sla_monitor.handlers import clocks_topology
-from services.sla_monitor.settings import SlaMonitorSettings
 from tests.simulation.broker.cluster import Cluster
 from tests.simulation.chatter import COUNTING, SERVICE, Chatter
 from tests.simulation.chatter import TOPICS as CHATTER_TOPICS
+from tests.simulation.clocks import clocks
 from tests.simulation.install import simulated_clients
 from tests.simulation.invariants import violations
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
 from tests.simulation.settled import Settled
 from tests.simulation.vandal import Vandal
-from tests.simulation.world import START, NotSettledError, World
+from tests.simulation.world import SECRET, START, NotSettledError, World
 
 REQUESTS: Final = (2, 6)
 FAULTS_UNTIL: Final = START + timedelta(hours=24)
@@ -53,8 +46,6 @@ POOLS: Final = {
     "technical-support": ["cloud", "gateway"],
     "customer-service": ["billing", "training", "complaints"],
 }
-POLICY: Final = Path(__file__).parents[2] / "services" / "sla_monitor" / "policies" / "cn-standard.yaml"
-SECRET: Final = SecretStr("simulation" * 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +68,6 @@ class Run:
     simulated_seconds: float
 
 
-class Standard:
-    """Every ticket's clocks run by the product's own policy, around the clock."""
-
-    def __init__(self) -> None:
-        self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
-        self._calendar = BusinessCalendar(ALWAYS)
-
-    def at_opening(self, tier: Tier, opened_at: datetime) -> Policy:
-        """Return the one policy."""
-        del tier, opened_at
-        return self._policy
-
-    def policy(self, policy_id: str, version: int) -> Policy:
-        """Return the one policy."""
-        del policy_id, version
-        return self._policy
-
-    def calendar(self, calendar_id: str | None) -> BusinessCalendar:
-        """Return the calendar that is always open."""
-        del calendar_id
-        return self._calendar
-
-
 @cache
 def topologies() -> tuple[Topology[Any], ...]:
     """Return every processor of the five services, with the product's default settings, and the counting one."""
@@ -114,7 +82,7 @@ def topologies() -> tuple[Topology[Any], ...]:
         notify_topology(notifier, audience, load_library(), lookups),
         delivery_topology(notifier),
         feedback_topology(FeedbackSettings(secret=SECRET)),
-        clocks_topology(SlaMonitorSettings(secret=SECRET), Standard()),
+        clocks(),
         COUNTING.topology(),
     )
 
