@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import yaml
 
-from schemas.vocabulary import Tier
 from services._runtime.engine.topology import Topology
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
+from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.policy import Policy, parse_policy
 from services.sla_monitor.handlers import clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings
@@ -26,15 +26,19 @@ class Standard:
         self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
         self._calendar = BusinessCalendar(ALWAYS)
 
-    def at_opening(self, tier: Tier, opened_at: datetime) -> Policy:
+    def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """Return the one policy."""
-        del tier, opened_at
+        del profile, opened_at
         return self._policy
 
     def policy(self, policy_id: str, version: int) -> Policy:
         """Return the one policy."""
         del policy_id, version
         return self._policy
+
+    def find(self, policy_id: str, version: int) -> Policy | None:
+        """Return the one policy."""
+        return self.policy(policy_id, version)
 
     def calendar(self, calendar_id: str | None) -> BusinessCalendar:
         """Return the calendar that is always open."""
