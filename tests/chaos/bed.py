@@ -102,6 +102,7 @@ class Bed:
         try:
             until(self.is_running, seconds, f"{self.prefix}: all partitions to run")
         except StackError as error:
+            self._ask_what_they_are_at()
             raise StackError(f"{error}; {self.said()}") from error
 
     def said(self) -> dict[str, str]:
@@ -139,6 +140,7 @@ class Bed:
         for worker in self.workers.values():
             if worker.alive:
                 worker.signal(signal.SIGUSR1)
+        self.hold(1.0)  # for them to write
 
     def _is_complete(self, reader: TopicReader) -> bool:
         if not reader.read_to_end(5.0):
