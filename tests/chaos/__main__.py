@@ -9,9 +9,10 @@ each run, so that a run that is cut short leaves what it found. Exits with 1 whe
 from __future__ import annotations
 
 import argparse
+import asyncio
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deploy.local import jars
 from deploy.local.errors import StackError
@@ -21,8 +22,11 @@ from deploy.local.waiting import Stopwatch
 from tests.chaos import report
 from tests.chaos.catalog import FAULTS
 from tests.chaos.cluster import Cluster
+from tests.chaos.product import ProductBed, running_product
+from tests.chaos.product_faults import PRODUCT_FAULTS
 from tests.chaos.run import SEQUENCE, Outcome, run_alone, run_sequence
 
+Note = Callable[[Outcome, Stopwatch], None]
 FOLDER = STACKS / "chaos"
 SHOWN = 5
 
@@ -48,6 +52,13 @@ def _show(outcome: Outcome, seconds: float) -> None:
         print(f"       {complaint}", flush=True)
 
 
+async def _suffer(bed: ProductBed, only: Sequence[str], note: Note) -> None:
+    for name, trouble in PRODUCT_FAULTS.items():
+        if not only or name in only:
+            watch = Stopwatch()
+            note(await bed.suffer(name, trouble), watch)
+
+
 def _run(seed: str, only: Sequence[str], rounds: int, sequences: int) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
@@ -56,6 +67,16 @@ def _run(seed: str, only: Sequence[str], rounds: int, sequences: int) -> list[Ou
         _show(outcome, watch.seconds())
         report.write(seed, outcomes)
 
+    if not only or any(each in only for each in (*(kind.name for kind in FAULTS), SEQUENCE)):
+        _run_small(seed, only, rounds, sequences, note)
+    if not only or any(each in only for each in PRODUCT_FAULTS):
+        print("starting the product: three brokers, two instances of each service", flush=True)
+        with running_product() as bed:
+            asyncio.run(_suffer(bed, only, note))
+    return outcomes
+
+
+def _run_small(seed: str, only: Sequence[str], rounds: int, sequences: int, note: Note) -> None:
     cluster = Cluster.start(FOLDER / "cluster", claim(FOLDER, detached=False))
     try:
         for number in range(rounds):
@@ -68,14 +89,13 @@ def _run(seed: str, only: Sequence[str], rounds: int, sequences: int) -> list[Ou
             note(run_sequence(cluster, seed, number, FOLDER / "workers"), watch)
     finally:
         cluster.stop()
-    return outcomes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the long form; return the exit code."""
     parsed = _parser().parse_args(arguments)
     if parsed.list:
-        print("\n".join([*(kind.name for kind in FAULTS), SEQUENCE]))
+        print("\n".join([*(kind.name for kind in FAULTS), SEQUENCE, *PRODUCT_FAULTS]))
         return 0
     seed = parsed.seed or secrets.token_hex(4)
     print(f"seed {seed}: repeat with `python -m tests.chaos --seed {seed}`", flush=True)
