@@ -26,6 +26,7 @@ PER_SECOND: Final = 400.0
 REMIND_SECONDS: Final = 4.0
 READY_SECONDS: Final = 60.0
 SETTLE_SECONDS: Final = 90.0
+CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 CLOCK: Final = SystemClock()
 TOPICS: Final = {"commands": False, "counts": False, "reminders": False, "changelog": True, "dlq": False}
 _numbers: Final = count(1)
@@ -106,8 +107,19 @@ class Bed:
             raise StackError(f"{error}; {self.said()}") from error
 
     def said(self) -> dict[str, str]:
-        """What each worker said last."""
-        return {name: each.log[-1]["status"] if each.log else "nothing" for name, each in self.workers.items()}
+        """What each worker said last, or how it ended."""
+        return {
+            name: str(each.log[-1]["status"] if each.log else "nothing") if each.alive else f"ended: {each.exit_code}"
+            for name, each in self.workers.items()
+        }
+
+    def crashed(self) -> list[str]:
+        """Return the workers that ended otherwise than by a signal of the bed or in order."""
+        return [
+            f"worker {name} crashed: {-each.exit_code!s}"
+            for name, each in self.workers.items()
+            if each.exit_code is not None and -each.exit_code in CRASHES
+        ]
 
     def writer_of(self, instance: str) -> str:
         """Return the transactional id of a worker's slot."""

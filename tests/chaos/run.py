@@ -63,7 +63,8 @@ def run(cluster: Cluster, name: str, faults: Sequence[Fault], folder: Path, *, p
         ended_ms = now_ms()
         account, written = bed.settle()
         account.recovery_seconds = max(silences(written.counts, began_ms, ended_ms).values(), default=None)
-        complaints = [complaint for fault in faults for complaint in fault.check(bed)]
+        complaints = bed.crashed()
+        complaints += [complaint for fault in faults for complaint in fault.check(bed)]
         slow = _too_slow(faults[0], account) if len(faults) == 1 else []
     return Outcome(name, tuple(each.name for each in faults), account, tuple(complaints), tuple(slow))
 

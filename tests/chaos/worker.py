@@ -64,6 +64,7 @@ def main() -> None:
     kind, bootstrap, instance, prefix, remind_seconds = sys.argv[1:6]
     offset_seconds = float(sys.argv[6]) if len(sys.argv) > 6 else 0.0
     configure_logging("info", service="chaos", instance=instance, stream=sys.stderr)
+    faulthandler.enable()  # a crash inside a client library says where it came from
     faulthandler.register(signal.SIGUSR1)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

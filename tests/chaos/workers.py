@@ -63,6 +63,11 @@ class Worker:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it lives."""
+        return self.process.poll()
+
     def signal(self, number: int) -> None:
         os.kill(self.process.pid, number)
 
