@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services._runtime.kafka.clients import CLIENT_LOG, producer_config
+from services._runtime.kafka.clients import CLIENT_LOG, producer_config, reader_config
 from services._runtime.logs import get_logger
 from services._runtime.settings import RuntimeSettings
 
@@ -23,16 +23,23 @@ LOOKUP_SECONDS: Final = 3.0
 FENCE_SECONDS: Final = 5.0
 
 
-def last_writers(admin: AdminClient, group: str, partitions: Iterable[TopicPartition]) -> set[str]:
+def last_writers(settings: RuntimeSettings, group: str, own: str, partitions: Iterable[TopicPartition]) -> set[str]:
     """Return the transactional ids that committed these partitions last, open transactions included.
+
+    Asked by a consumer that is no member of the group: the admin client's request for the same crashes the process when
+    the group has just moved to another coordinator (librdkafka's issue 5040, open). Read uncommitted, so that open
+    transactions are not waited for.
 
     Raises:
         KafkaException: the group's coordinator did not answer.
     """
-    request = ConsumerGroupTopicPartitions(group, [TopicPartition(each.topic, each.partition) for each in partitions])
-    futures = admin.list_consumer_group_offsets([request], require_stable=False, request_timeout=LOOKUP_SECONDS)
-    answer = futures[group].result(timeout=LOOKUP_SECONDS)
-    return {each.metadata for each in answer.topic_partitions if each.metadata}
+    config = reader_config(settings, own) | {"group.id": group, "isolation.level": "read_uncommitted"}
+    asking = Consumer(config, logger=CLIENT_LOG)
+    try:
+        places = [TopicPartition(each.topic, each.partition) for each in partitions]
+        return {each.metadata for each in asking.committed(places, timeout=LOOKUP_SECONDS) if each.metadata}
+    finally:
+        asking.close()
 
 
 def living_members(admin: AdminClient, group: str) -> set[str]:
@@ -62,7 +69,7 @@ def fence_dead_writers(
 ) -> None:
     """Fence every last writer of `partitions` that is not a member of the group any more; failures only cost time."""
     try:
-        writers = last_writers(admin, group, partitions) - {own}
+        writers = last_writers(settings, group, own, partitions) - {own}
         if writers:
             for writer in sorted(writers - living_members(admin, group)):
                 fence(settings, writer)
