@@ -33,6 +33,8 @@ FIRST_SECONDS: Final = 3.0
 GIVE_UP_SECONDS: Final = 90.0
 SETTLE_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
+LOOKS: Final = 40
+LOOK_SECONDS: Final = 0.3
 WAITING: Final = ("new", "classified", "queued")
 
 Trouble = Callable[["ProductBed"], Awaitable[None]]
@@ -84,7 +86,7 @@ class ProductBed:
                     each.cancel()
                 await asyncio.gather(*people, return_exceptions=True)
         await asyncio.to_thread(self.reader.read_to_end, READ_SECONDS)
-        account = self._account(before, self.accounts.books.records - records)
+        account = await self._quiet_account(before, records)
         return Outcome(name, (name,), account, tuple(self.complaints))
 
     def _people(self, http: aiohttp.ClientSession) -> tuple[list[asyncio.Task[None]], list[Customers]]:
@@ -141,6 +143,17 @@ class ProductBed:
             ],
             "unexplained": [f"dead letter {letter}" for letter in books.dead_letters],
         }
+
+    async def _quiet_account(self, before: dict[str, list[str]], records: int) -> Account:
+        """Take the account at a moment when no event was read whose snapshot or load is still to be read."""
+        for _ in range(LOOKS):
+            account = self._account(before, self.accounts.books.records - records)
+            if not account.state_differs:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            account = self._account(before, self.accounts.books.records - records)
+        return account
 
     def _account(self, before: dict[str, list[str]], events: int) -> Account:
         account = Account(events=events)
