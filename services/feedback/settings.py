@@ -7,6 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from schemas.topics import TICKET_EVENTS
 from services._runtime.settings import RuntimeSettings
 from services.feedback.domain.policy import Policy
 
@@ -38,9 +39,10 @@ class FeedbackSettings(RuntimeSettings):
         description="The best NPS (0 to 10) that counts as low; -1 makes none low.",
     )
     feedback_retention_seconds: Annotated[int, Field(ge=1)] = Field(
-        default=30 * _DAY_SECONDS,
+        default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
         description="How long a ticket is remembered once nothing more is expected of it. Until then it is known that "
-        "its requester was asked, and why a late answer is refused.",
+        "its requester was asked, and why a late answer is refused. By default as long as its events can be read "
+        "again: nobody is asked anew about a closing of months ago.",
     )
 
     @model_validator(mode="after")

@@ -7,9 +7,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr
 
+from schemas.topics import TICKET_EVENTS
 from services._runtime.settings import RuntimeSettings
 
-_DAY_SECONDS: Final = 86_400.0
+_HOUR_SECONDS: Final = 3_600.0
+_DAY_SECONDS: Final = 24 * _HOUR_SECONDS
 
 Seconds = Annotated[float, Field(ge=0)]
 WorkWeight = Annotated[int, Field(ge=1, le=100)]
@@ -38,9 +40,9 @@ class IntakeSettings(RuntimeSettings):
         description="How long after its closing a ticket can be reopened; until then its state is kept whole.",
     )
     forget_after_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=30 * _DAY_SECONDS,
-        description="How long the last sequence of a ticket is kept that is over for good. Longer than every input "
-        "topic keeps records, dead letters included: what comes again until then does nothing.",
+        default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
+        description="How long the last sequence of a ticket is kept that is over for good. As long as its events are: "
+        "an answer that comes after months is numbered after them, no id is used twice, and old input does nothing.",
     )
     work_weights: dict[str, WorkWeight] = Field(
         default={"P0": 4, "P1": 2},

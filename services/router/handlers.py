@@ -38,7 +38,7 @@ from services.router.state import (
 )
 
 FORGET: Final = "forget"
-"""The timer of an ended offer."""
+"""The timer of an ended offer, and of a technician off the roster."""
 
 ASSIGNED: Final = "assigned"
 BY_HAND: Final = "by_hand"
@@ -152,9 +152,9 @@ class Router:
         return self._technician_changed(changed.pool, technician, event, context)
 
     def on_timer(self, state: State | None, timer: Timer, context: Context) -> Decision[State]:
-        """Forget an ended offer."""
+        """Forget an ended offer, or a technician who left the roster long ago."""
         del timer, context
-        return Decision(state=None) if isinstance(state, Ended) else NOTHING
+        return Decision(state=None) if _forgotten_later(state) else NOTHING
 
     def _technician_changed(self, pool: str, technician: Technician, event: Event, context: Context) -> Decision[State]:
         key = technician_key(pool, technician.technician_id)
@@ -172,7 +172,7 @@ class Router:
     def _decision(self, step: _Step) -> Decision[State]:
         forget_at = step.now + self._ended_retention
         changes: list[Change[State]] = [
-            Change(key, state, (Timer(FORGET, forget_at, state.generation),) if isinstance(state, Ended) else ())
+            Change(key, state, (Timer(FORGET, forget_at),) if _forgotten_later(state) else ())
             for key, state in step.draft.changed.items()
         ]
         return Decision(changes=changes, emits=step.emits, effects=step.effects)
@@ -260,6 +260,11 @@ class _Step:
         )
         waited_seconds = max(0.0, (self.now - work.queued_at).total_seconds())
         self.effects.append(AssignmentDecided(outcome, waited_seconds))
+
+
+def _forgotten_later(state: State | None) -> bool:
+    """Whether a key is only kept so that what comes again, or comes back, is known."""
+    return isinstance(state, Ended) or (isinstance(state, Member) and not state.technician.rostered)
 
 
 def _work_of(offer: OfferMade) -> Work:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, ROUTING_WORK
 from services._runtime.settings import RuntimeSettings
 from services.router.domain.assignment import Factors
 
@@ -30,9 +30,10 @@ class RouterSettings(RuntimeSettings):
         description="How much it counts to have no more skills and no higher level than the work needs.",
     )
     router_ended_offer_retention_seconds: Annotated[int, Field(ge=60)] = Field(
-        default=DEAD_LETTERS["router"].retention_hours * _HOUR_SECONDS,
+        default=max(ROUTING_WORK.retention_hours, DEAD_LETTERS["router"].retention_hours) * _HOUR_SECONDS,
         description="How long an ended offer's generation is remembered, so that an old offer that comes again does "
-        "nothing. By default as long as dead letters last: until then it may be redriven.",
+        "nothing, and a technician who left the roster, so that they don't come back as available. By default as long "
+        "as the topic can be read again.",
     )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.dead_letters import Reason
@@ -142,7 +143,20 @@ def test_the_time_of_the_fact_is_kept(driver: Driver) -> None:
     assert event.occurred_at == v.later(-500)
 
 
-def test_a_conversation_is_forgotten_once_nothing_can_join_it(driver: Driver) -> None:
+def test_a_conversation_is_remembered_as_long_as_its_requests_can_be_read_again(driver: Driver) -> None:
+    alone = request("call-1", channel=Channel.SURVEY, conversation="alone")
+    receive(driver, alone)
+    driver.advance(INTAKE_REQUESTS.retention_hours * 3_600 - 1)
+    receive(driver, alone)
+    assert len(commands(driver)) == 1
+    driver.advance(1)
+    assert driver.states() == {}
+
+
+def test_a_conversation_is_forgotten_once_nothing_can_join_it() -> None:
+    rules = load_rules()
+    threading = msgspec.structs.replace(rules.threading, remember_seconds=3 * DAY_SECONDS)
+    driver: Driver = TopologyDriver(normaliser_topology(msgspec.structs.replace(rules, threading=threading)))
     receive(driver, request(), request("call-1", channel=Channel.SURVEY, conversation="alone"))
     driver.advance(3 * DAY_SECONDS)
     assert set(driver.states()) == {f"acme/{KEY}"}

@@ -245,6 +245,25 @@ def test_a_technician_who_comes_onto_the_roster_gets_waiting_work_up_to_capacity
     assert router.said(rostered("an")) == [("made", "T-2", "an"), ("made", "T-3", "an")]
 
 
+@pytest.mark.parametrize("presence", list(Presence))
+def test_a_technician_off_the_roster_is_forgotten_in_the_end_wherever_they_are(
+    router: Router, presence: Presence
+) -> None:
+    router.send(rostered("an"), present("an", presence), rostered("an", active=False))
+    router.driver.advance(SETTINGS.router_ended_offer_retention_seconds)
+    assert router.driver.states() == {}
+
+
+def test_a_technician_who_comes_back_to_the_roster_is_as_they_were_and_not_forgotten(router: Router) -> None:
+    router.send(rostered("an"), present("an", Presence.OFFLINE), rostered("an", active=False))
+    router.driver.advance(SETTINGS.router_ended_offer_retention_seconds - 1)
+    router.send(rostered("an"))
+    router.driver.advance(1)
+    member = router.member("an")
+    assert member is not None
+    assert member.technician.presence is Presence.OFFLINE
+
+
 def test_a_technician_who_becomes_available_gets_waiting_work(router: Router) -> None:
     router.send(rostered("an"), present("an", Presence.AWAY), offer("T-1"))
     assert router.said(present("an", Presence.BUSY)) == []

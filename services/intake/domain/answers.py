@@ -116,7 +116,7 @@ def survey_requested(
         return None
     fields = {"survey_id": answer.survey_id, "expires_at": answer.expires_at}
     if isinstance(state, Remnant):
-        return tell_remnant(state, moment, SurveyOffered, **fields)
+        return tell_remnant(state, moment, policy, SurveyOffered, **fields)
     story = Story(state, moment, policy)
     story.tell(SurveyOffered, state.status, **fields)
     return story.end()
@@ -127,7 +127,7 @@ def survey_skipped(state: State | None, answer: SurveySkipped, moment: Moment, p
     if state is None or moment.mark in state.recent:
         return None
     if isinstance(state, Remnant):
-        return tell_remnant(state, moment, SurveyWaived, reason=answer.reason)
+        return tell_remnant(state, moment, policy, SurveyWaived, reason=answer.reason)
     story = Story(state, moment, policy)
     story.tell(SurveyWaived, state.status, reason=answer.reason)
     return story.end()
@@ -141,7 +141,7 @@ def rating_received(
         return None
     fields = {"survey_id": answer.survey_id, "csat": answer.csat, "nps": answer.nps, "low": answer.low}
     if isinstance(state, Remnant):
-        return tell_remnant(state, moment, TicketRated, **fields)
+        return tell_remnant(state, moment, policy, TicketRated, **fields)
     story = Story(state, moment, policy)
     story.tell(TicketRated, state.status, **fields)
     return story.end()

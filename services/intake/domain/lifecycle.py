@@ -104,11 +104,11 @@ def decide(state: State | None, command: Contract, moment: Moment, policy: Ledge
         return open_ticket(state, command, moment, policy)  # type: ignore[arg-type]
     if state is None:
         nothing = _never_opened(moment, policy)
-        return _refused_remnant(nothing, command, moment, "no ticket has this id; legal now: OpenTicket")
+        return _refused_remnant(nothing, command, moment, policy, "no ticket has this id; legal now: OpenTicket")
     if moment.mark in state.recent:
         return None
     if isinstance(state, Remnant):
-        return _refused_remnant(state, command, moment, _over(state))
+        return _refused_remnant(state, command, moment, policy, _over(state))
     story = Story(state, moment, policy)
     rule = RULES[kind]
     refusal = _refusal(rule, state, command, moment)
@@ -240,7 +240,6 @@ def _over(remnant: Remnant) -> str:
     return f"the ticket is {remnant.status.value} for good; legal: OpenTicket with another id"
 
 
-def _refused_remnant(remnant: Remnant, command: Contract, moment: Moment, reason: str) -> Outcome:
-    return tell_remnant(
-        remnant, moment, CommandRefused, command=command.type_name, command_id=moment.cause, reason=reason
-    )
+def _refused_remnant(remnant: Remnant, command: Contract, moment: Moment, policy: LedgerPolicy, reason: str) -> Outcome:
+    told = {"command": command.type_name, "command_id": moment.cause, "reason": reason}
+    return tell_remnant(remnant, moment, policy, CommandRefused, **told)

@@ -23,7 +23,7 @@ class LedgerPolicy(Protocol):
 
     @property
     def forget_after_seconds(self) -> float:
-        """From a ticket's end to its leaving the state; longer than every input topic keeps records."""
+        """From a ticket's end to its leaving the state; longer than every input topic and `ticket.events` keep it."""
 
     @property
     def work_weights(self) -> Mapping[str, int]:

@@ -91,7 +91,8 @@ class Threading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which messages belong together.
 
     `open_seconds` is how long after its last message a conversation still means the same ticket, by channel; on those
-    left out it never does. `remember_seconds` is how long a message is known again: longer than a retry may take.
+    left out it never does. `remember_seconds` is how long a message is known again: longer than a
+    retry may take, and no shorter than `intake.requests` keeps it.
     """
 
     remember_seconds: Seconds

@@ -136,8 +136,13 @@ def remnant_of(ticket: Ticket, wakes_at: datetime, into_ticket_id: str | None = 
     )
 
 
-def tell_remnant(remnant: Remnant, moment: Moment, contract: type[TicketEvent], **fields: Any) -> Outcome:
-    """One more fact about a ticket that is over. There is no snapshot: what it would show is no longer kept."""
+def tell_remnant(
+    remnant: Remnant, moment: Moment, policy: LedgerPolicy, contract: type[TicketEvent], **fields: Any
+) -> Outcome:
+    """One more fact about a ticket that is over. There is no snapshot: what it would show is no longer kept.
+
+    The remnant is kept anew from here: forgotten before its last event is gone, it would use that event's number twice.
+    """
     sequence = remnant.sequence + 1
     told = contract.new(
         ticket_id=remnant.ticket_id,
@@ -148,7 +153,12 @@ def tell_remnant(remnant: Remnant, moment: Moment, contract: type[TicketEvent], 
         position=moment.position,
         **fields,
     )
-    kept = msgspec.structs.replace(remnant, sequence=sequence, recent=remembering(remnant.recent, moment.mark))
+    kept = msgspec.structs.replace(
+        remnant,
+        sequence=sequence,
+        wakes_at=max(remnant.wakes_at, moment.decided_at + timedelta(seconds=policy.forget_after_seconds)),
+        recent=remembering(remnant.recent, moment.mark),
+    )
     return Outcome(kept, (told,))
 
 
