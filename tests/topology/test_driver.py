@@ -16,7 +16,7 @@ from services._runtime.engine.batch import PartitionBatch
 from services._runtime.engine.codec import Entry
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.engine import Engine, TooManyDeadLettersError
-from services._runtime.engine.topology import Timer
+from services._runtime.engine.topology import Context, Decision, Timer
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
 TICKET = "T-1"
@@ -222,6 +222,56 @@ def test_a_timer_that_raises_is_set_aside_waits_and_fires_after_redrive(driver: 
     driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
     driver.advance(1)
     assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
+
+
+def test_where_keys_are_not_parked_a_timer_that_raises_waits_for_its_redrive_and_records_go_on() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parks=False))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON_TIMER))
+    driver.advance(1_000)
+    assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
+    driver.crash()
+    driver.advance(1_000)
+    assert driver.dead_letters() == []
+    assert set(driver.timers(TICKET)) == {"remind"}
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    driver.advance(1)
+    assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    assert driver.state(TICKET) == Counted(2, "still broken", "acme")
+    assert driver.dead_letters() == []
+
+
+def test_where_keys_are_not_parked_a_timer_whose_fault_is_mended_fires_once_when_it_is_redriven() -> None:
+    topology = replace(Counting().topology(), parks=False)
+    handler, broken = topology.on_timer, True
+
+    def on_timer(state: Counted, timer: Timer, context: Context) -> Decision[Counted]:
+        if broken:
+            raise ValueError("not mended yet")
+        assert handler is not None
+        return handler(state, timer, context)
+
+    driver = TopologyDriver(replace(topology, on_timer=on_timer))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.advance(1_000)
+    assert driver.read(TICKET_FEEDBACK) == []
+    broken = False
+    driver.crash()
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    driver.advance(1_000)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:1"]
+    assert driver.timers(TICKET) == {}
+
+
+def test_where_keys_are_not_parked_the_timers_that_replace_one_that_raised_are_not_held_back() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parks=False))
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON_TIMER))
+    driver.advance(1_000)
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.crash()
+    driver.advance(1_000)
+    assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:2"]
+    assert driver.parked() == {}
 
 
 def test_a_timer_that_raises_again_has_a_letter_of_its_own(driver: TopologyDriver[Counted]) -> None:

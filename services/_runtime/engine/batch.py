@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from schemas.dead_letters import Reason
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import DueTimer, Entry, PartitionState
+from services._runtime.engine.topology import Timer
 
 S = TypeVar("S")
 
@@ -94,6 +95,13 @@ class PartitionBatch(Generic[S]):
     def park(self, key: str) -> None:
         """One dead letter of `key` more waits for redrive."""
         self.parked[key] = self.parked_count(key) + 1
+
+    def lift(self, key: str, timers: tuple[Timer, ...]) -> None:
+        """Let the timers of `key` go on, where a decision replaces the ones that raised."""
+        if self.parked_count(key):
+            entry = self.entry(key)
+            if entry is None or entry.timers != timers:
+                self.parked[key] = 0
 
     def failed_again(self, key: str, run: str) -> None:
         """A redriven record of `key` is a dead letter again, in place of the one that was sent."""

@@ -50,6 +50,7 @@ class Engine(Generic[S]):
         self._handlers: dict[str, Handler] = {
             contract.type_name: handler for contract, handler in topology.handlers.items()
         }
+        self._parks = topology.parks
         self._dead_letters_in_a_row = 0
 
     def new_partition(self, partition: int) -> PartitionState[S]:
@@ -74,7 +75,7 @@ class Engine(Generic[S]):
             if part is None:
                 part = self._part(batch, record.partition)
             key = _text(record.key)
-            if part.any_parked and part.holds_back(key, record):
+            if part.any_parked and self._parks and part.holds_back(key, record):
                 self._set_aside(batch, part, record, key, Reason.PARKED, None)
                 continue
             try:
@@ -195,9 +196,8 @@ class Engine(Generic[S]):
                 decision = self.topology.on_timer(entry.state, timer, part)
                 self._apply(batch, part, fired, decision, cause)
         except Exception as error:  # noqa: BLE001 - a timer that raises must not stop the other clocks
-            if self.topology.parks:
-                # Kept, so that it fires again once the key is redriven.
-                part.put(due.key, entry)
+            # Kept, so that it fires again once the key is redriven.
+            part.put(due.key, entry)
             # There is no record behind a timer; an empty one on this input wakes the key when it is redriven.
             source = self.topology.inputs[0].name
             record = Record(source, part.state.partition, NO_OFFSET, due.key.encode(), cause_id.encode())
@@ -232,6 +232,8 @@ class Engine(Generic[S]):
             self._put(part, change.key, change.timers, change.state)
 
     def _put(self, part: PartitionBatch[S], key: str, timers: tuple[Timer, ...], state: S | None) -> None:
+        if part.any_parked and not self._parks:
+            part.lift(key, timers)
         entry = Entry(self._version, timers, state) if state is not None else None
         if entry is not None and self._settles:
             entry = self._codec.settled(entry)
@@ -267,7 +269,8 @@ class Engine(Generic[S]):
         value = encode_letter(self.topology, data, batch.now)
         batch.outputs.append(Output(self.topology.dead_letters.name, record.key or b"", value))
         batch.set_aside[reason] = batch.set_aside.get(reason, 0) + 1
-        if self.topology.parks and key and not record.redriven:
+        # A timer that raised is held back by its key's count, also where records are not.
+        if (self._parks or reason is Reason.TIMER_RAISED) and key and not record.redriven:
             part.park(key)
         elif record.redriven and reason is not Reason.PARKED:
             part.failed_again(key, record.run)

@@ -148,8 +148,9 @@ class Topology(Generic[S]):
     of n + 1, `downgrades[n]` that of n + 1 back. `writes_version` is the one that goes into the changelog: None for our
     own, an older one while instances that know only that still run or may come back. `parks` says whether later events
     of a key wait once one was dead-lettered: not where a key is a whole pool, whose tickets are independent of each
-    other. `gather_seconds` is how long records are gathered into a batch after the first one came: longer makes fewer
-    transactions, which is kinder to the brokers, and later answers.
+    other. There, a timer that raised waits alone, until it is redriven or a decision replaces it. `gather_seconds` is
+    how long records are gathered into a batch after the first one came: longer makes fewer transactions, which is
+    kinder to the brokers, and later answers.
     """
 
     name: str
