@@ -67,6 +67,7 @@ def simulated_clients(cluster: Cluster) -> Iterator[None]:
         (transaction, "Producer", producer),
         (transaction, "threading", SimpleNamespace(Thread=_ThreadAtOnce)),
         (restore, "Consumer", consumer),
+        (fencing, "Consumer", consumer),
         (fencing, "Producer", producer),
         (redrive, "Consumer", consumer),
         (redrive, "Producer", producer),

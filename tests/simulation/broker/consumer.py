@@ -167,7 +167,10 @@ class SimulatedConsumer:
         reading.told_end = -1
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-        """What the group has committed; under read_committed it waits for open transactions over these offsets."""
+        """What the group has committed, with the metadata of the commit.
+
+        Under read_committed it waits for open transactions over these offsets.
+        """
         self._cluster.point("stable offsets")
         self._cluster.busy()
         places = {(each.topic, each.partition) for each in partitions}
@@ -175,7 +178,9 @@ class SimulatedConsumer:
         if self._read_committed and not self._cluster.time.wait(timeout, lambda: not group.is_unstable(places)):
             raise retriable(KafkaError.UNSTABLE_OFFSET_COMMIT)
         return [
-            TopicPartition(topic, partition, found.offset if found is not None else OFFSET_INVALID)
+            TopicPartition(topic, partition, found.offset, found.metadata)
+            if found is not None
+            else TopicPartition(topic, partition, OFFSET_INVALID)
             for topic, partition in sorted(places)
             for found in (group.offsets.get((topic, partition)),)
         ]
