@@ -69,6 +69,11 @@ class RuntimeSettings(KafkaSettings):
         description="The version in which processors write their state: `previous` while a release that knows only "
         "the version before may still run or come back, see docs/adr/0008.",
     )
+    parked_keys_max: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="How many keys of a partition may wait for redrive before the processor halts; None means the "
+        "processor's own bound (1,000). Raised for as long as it takes to redrive what is parked.",
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8080",
         description="Where customers reach progress pages; links in messages start with it. No slash at the end.",

@@ -16,7 +16,7 @@ from services._runtime import metrics
 from services._runtime.clock import ManualClock
 from services._runtime.engine.driver import START as DRIVER_START
 from services._runtime.engine.driver import TopologyDriver
-from services._runtime.engine.engine import TooManyDeadLettersError
+from services._runtime.engine.engine import TooManyDeadLettersError, TooManyParkedKeysError
 from services._runtime.processor import processor
 from services._runtime.processor.processor import Processor
 from tests.simulation import scenario
@@ -54,6 +54,18 @@ def poison_in_a_row_stops() -> None:
     except TooManyDeadLettersError:
         return
     raise AssertionError("four dead letters in a row did not stop a processor that takes three")
+
+
+def many_parked_keys_stop() -> None:
+    """So many keys that wait are for somebody to look at, however many records between them go well."""
+    driver = TopologyDriver(replace(COUNTING.topology(), parked_keys_max=3))
+    try:
+        for number in range(4):
+            driver.send(COUNTING.commands, f"T-{number}", message(f"T-{number}", POISON))
+            driver.send(COUNTING.commands, "T-good", message("T-good"))
+    except TooManyParkedKeysError:
+        return
+    raise AssertionError("four parked keys did not stop a processor that takes three")
 
 
 def forgotten_keys_are_gone() -> None:

@@ -235,6 +235,10 @@ def _never_stop_for_dead_letters(patch: Patch) -> None:
     patch.setattr(Batch, "dead_letters_in_a_row", property(lambda _: 0, lambda *_: None), raising=False)
 
 
+def _never_stop_for_parked_keys(patch: Patch) -> None:
+    patch.setattr(PartitionBatch, "parked_keys", property(lambda _: 0))
+
+
 # ── 7 to 10 ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -304,6 +308,7 @@ MUTATIONS: Final = (
     Mutation(6, "no key is parked", _park_nothing),
     Mutation(6, "poison is swallowed", _swallow_poison),
     Mutation(6, "no number of dead letters stops it", _never_stop_for_dead_letters, checks.poison_in_a_row_stops),
+    Mutation(6, "no number of parked keys stops it", _never_stop_for_parked_keys, checks.many_parked_keys_stop),
     Mutation(7, "it begins before the directory is read", _begin_before_the_directory_is_read, checks.waits_to_begin),
     Mutation(8, "state is read without its version", _write_state_without_its_version, checks.older_state_is_lifted),
     Mutation(8, "no key is ever forgotten", _never_forget_a_key, checks.forgotten_keys_are_gone),

@@ -15,7 +15,7 @@ from schemas.vocabulary import ActorKind
 from services._runtime.engine.batch import PartitionBatch
 from services._runtime.engine.codec import Entry
 from services._runtime.engine.driver import START, TopologyDriver
-from services._runtime.engine.engine import Engine, TooManyDeadLettersError
+from services._runtime.engine.engine import Engine, TooManyDeadLettersError, TooManyParkedKeysError
 from services._runtime.engine.topology import Context, Decision, Timer
 from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
 
@@ -310,6 +310,36 @@ def test_too_many_dead_letters_in_a_row_stop_the_processor(driver: TopologyDrive
         driver.send_bytes(TICKET_COMMANDS, f"T-{number}", b"garbage")
     with pytest.raises(TooManyDeadLettersError):
         driver.send_bytes(TICKET_COMMANDS, "T-last", b"garbage")
+
+
+def test_too_many_parked_keys_stop_the_processor_and_leave_the_state_as_it_was() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parked_keys_max=2))
+    for ticket in ("T-1", "T-2"):
+        driver.send(TICKET_COMMANDS, ticket, message(ticket, POISON))
+        driver.send(TICKET_COMMANDS, "T-good", message("T-good"))
+    driver.send(TICKET_COMMANDS, "T-1", message("T-1"))
+    with pytest.raises(TooManyParkedKeysError, match="more than 2 keys of partition 0 parked"):
+        driver.send(TICKET_COMMANDS, "T-3", message("T-3", POISON))
+    assert driver.parked() == {"T-1": 2, "T-2": 1}
+    driver.send(TICKET_COMMANDS, "T-good", message("T-good"))
+    assert driver.state("T-good") == Counted(3, "still broken", "acme")
+
+
+def test_a_key_that_was_redriven_makes_room_for_another_to_be_parked() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parked_keys_max=1))
+    driver.send(TICKET_COMMANDS, "T-1", message("T-1", POISON))
+    driver.crash()
+    driver.send_bytes(TICKET_COMMANDS, "T-1", None, redriven=True)
+    driver.send(TICKET_COMMANDS, "T-2", message("T-2", POISON))
+    assert driver.parked() == {"T-2": 1}
+
+
+def test_timers_that_raise_count_among_the_parked_keys() -> None:
+    driver = TopologyDriver(replace(Counting().topology(), parks=False, parked_keys_max=1))
+    for ticket in ("T-1", "T-2"):
+        driver.send(TICKET_COMMANDS, ticket, message(ticket, POISON_TIMER))
+    with pytest.raises(TooManyParkedKeysError):
+        driver.advance(1_000)
 
 
 def test_a_topic_that_the_topology_does_not_read_is_refused(driver: TopologyDriver[Counted]) -> None:

@@ -82,6 +82,12 @@ class PartitionBatch(Generic[S]):
         """Whether any key of the partition may be parked; most partitions have none."""
         return bool(self.parked or self.state.parked)
 
+    @property
+    def parked_keys(self) -> int:
+        """How many keys of the partition are parked, this batch's counted."""
+        known = self.state.parked
+        return len(known) + sum((count > 0) - (key in known) for key, count in self.parked.items())
+
     def holds_back(self, key: str, record: Record) -> bool:
         """Whether a record waits behind dead letters of its key.
 

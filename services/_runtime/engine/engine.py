@@ -33,6 +33,10 @@ class TooManyDeadLettersError(Exception):
     """So many inputs in a row could not be processed that the fault is hardly theirs: the processor must stop."""
 
 
+class TooManyParkedKeysError(TooManyDeadLettersError):
+    """So many keys of a partition wait for redrive that somebody should look before more of them do."""
+
+
 class OutputTooLargeError(Exception):
     """A decision wants to write more than a topic takes."""
 
@@ -68,6 +72,7 @@ class Engine(Generic[S]):
 
         Raises:
             TooManyDeadLettersError: the topology's limit of dead letters in a row is exceeded.
+            TooManyParkedKeysError: its limit of parked keys of a partition is.
         """
         parts = batch.partitions
         for record in records:
@@ -272,6 +277,7 @@ class Engine(Generic[S]):
         # A timer that raised is held back by its key's count, also where records are not.
         if (self._parks or reason is Reason.TIMER_RAISED) and key and not record.redriven:
             part.park(key)
+            self._check_parked_keys(part, key, error)
         elif record.redriven and reason is not Reason.PARKED:
             part.failed_again(key, record.run)
         if reason is Reason.PARKED:
@@ -280,6 +286,14 @@ class Engine(Generic[S]):
         if batch.dead_letters_in_a_row > self.topology.dead_letters_in_a_row:
             message = f"{self.topology.name}: {batch.dead_letters_in_a_row} dead letters in a row, last: {error!r}"
             raise TooManyDeadLettersError(message)
+
+    def _check_parked_keys(self, part: PartitionBatch[S], key: str, error: Exception | None) -> None:
+        """Only a key that is parked anew makes one more; how many dead letters each has is but a number."""
+        limit = self.topology.parked_keys_max
+        if part.parked_count(key) == 1 and part.parked_keys > limit:
+            partition = part.state.partition
+            message = f"{self.topology.name}: more than {limit} keys of partition {partition} parked, last: {error!r}"
+            raise TooManyParkedKeysError(message)
 
 
 def _text(key: bytes | None) -> str:

@@ -28,6 +28,10 @@ RELAXED_SECONDS: Final = 0.05
 """For what nobody waits for by the second: mails, surveys, clocks (which go by event time)."""
 
 
+PARKED_KEYS_MAX: Final = 1_000
+"""So many keys of one partition may wait for redrive; with 20,000 open tickets in it, one in twenty."""
+
+
 class Unchanged(Enum):
     """The one value that says "leave the state as it is" (None says "forget the key")."""
 
@@ -148,9 +152,10 @@ class Topology(Generic[S]):
     of n + 1, `downgrades[n]` that of n + 1 back. `writes_version` is the one that goes into the changelog: None for our
     own, an older one while instances that know only that still run or may come back. `parks` says whether later events
     of a key wait once one was dead-lettered: not where a key is a whole pool, whose tickets are independent of each
-    other. There, a timer that raised waits alone, until it is redriven or a decision replaces it. `gather_seconds` is
-    how long records are gathered into a batch after the first one came: longer makes fewer transactions, which is
-    kinder to the brokers, and later answers.
+    other. There, a timer that raised waits alone, until it is redriven or a decision replaces it. More than
+    `dead_letters_in_a_row`, or than `parked_keys_max` keys of one partition that wait, stop the processor; how many
+    dead letters a key has is but a number, and has no bound. `gather_seconds` is how long records are gathered into a
+    batch after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
     """
 
     name: str
@@ -168,6 +173,7 @@ class Topology(Generic[S]):
     index: Callable[[], Index[S]] | None = None
     parks: bool = True
     dead_letters_in_a_row: int = 100
+    parked_keys_max: int = PARKED_KEYS_MAX
     gather_seconds: float = PROMPT_SECONDS
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
@@ -53,12 +54,20 @@ NOT_OURS: Final = sys.maxsize
 """Stands for how far a partition was read that does not run here: nothing of it is taken."""
 
 
+def as_set(topology: Topology[S], settings: RuntimeSettings) -> Topology[S]:
+    """The topology as the operator wants it: which version it writes, how many keys may be parked."""
+    if settings.state_writes == "previous":
+        topology = topology.writing_previous()
+    if settings.parked_keys_max is not None:
+        topology = replace(topology, parked_keys_max=settings.parked_keys_max)
+    return topology
+
+
 class Session(Generic[S]):
     """One life of consumer, producer and admin client. Everything runs on the processor's thread."""
 
     def __init__(self, topology: Topology[S], settings: RuntimeSettings, clock: Clock, kept: KeptStates[S]) -> None:
-        if settings.state_writes == "previous":
-            topology = topology.writing_previous()
+        topology = as_set(topology, settings)
         self._topology = topology
         self._settings = settings
         self._clock = clock
