@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from schemas.contract import Contract, Instant, Personal
-from schemas.vocabulary import Language, Line, Medium, Name, Role, Sequence, Text, TicketId
+from schemas.vocabulary import Count, Language, Line, Medium, Name, Role, Sequence, Text, TicketId
 
 
 class Outcome(StrEnum):
@@ -22,6 +22,8 @@ class DeliveryRequested(Contract, type_name="aftercare.delivery.requested.v1"):
     """One message to one recipient through one medium. Writer: the notifier.
 
     `delivery_id` is made of ticket, node, cycle, recipient and medium: the same node never tells twice.
+    `decided_at` and `position` say when and on which input it was decided, `directory_version` how many records of the
+    directory had been read then, all kinds: by them went address, language, names and wording.
     """
 
     delivery_id: Name
@@ -34,6 +36,9 @@ class DeliveryRequested(Contract, type_name="aftercare.delivery.requested.v1"):
     subject: Annotated[Line, Personal]
     body: Annotated[Text, Personal]
     give_up_at: Instant
+    decided_at: Instant
+    position: Line
+    directory_version: Count
 
 
 class DeliveryAttempted(Contract, type_name="aftercare.delivery.attempted.v1"):

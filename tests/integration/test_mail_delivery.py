@@ -69,6 +69,9 @@ def request(bus: Bus, ticket_id: str, address: str, language: Language = Languag
         subject=f"[{ticket_id}] " + ("已收到您的请求" if language is Language.ZH_CN else "Request received"),
         body="王先生：\n\n我们已收到。\n" if language is Language.ZH_CN else "Dear Wang,\n\nreceived.\n",
         give_up_at=CLOCK.now() + timedelta(minutes=10),
+        decided_at=CLOCK.now(),
+        position="test/0/0",
+        directory_version=0,
     )
     bus.send(NOTIFIER_OUTBOX, delivery_id, data, ticket_id=ticket_id)
     return delivery_id

@@ -73,7 +73,7 @@ def topologies() -> tuple[Topology[Any], ...]:
     """Return every processor of the five services, with the product's default settings, and the counting one."""
     intake = IntakeSettings(secret=SECRET)
     notifier = NotifierSettings(secret=SECRET)
-    lookups = Lookups(technician=_technician, pool=_pool, template=lambda _: None)
+    lookups = Lookups(technician=_technician, pool=_pool, template=lambda _: None, version=lambda: 0)
     audience = load_audience(None, (Medium.EMAIL,))
     return (
         normaliser_topology(load_rules()),

@@ -102,10 +102,12 @@ class Ticket:
         self.technicians = {"li": technician()}
         self.pools = {POOL: pool()}
         self.templates: dict[str, TemplateDefined] = {}
+        self.directory_version = 0
         lookups = Lookups(
             technician=self.technicians.get,
             pool=self.pools.get,
             template=self.templates.get,
+            version=lambda: self.directory_version,
         )
         topology = notify_topology(settings, AUDIENCE, LIBRARY, lookups)
         self.driver: TopologyDriver[TicketState] = TopologyDriver(topology, start)

@@ -39,6 +39,9 @@ class Deliveries:
             "subject": "[T-7Q2M] 已收到",
             "body": "您好\n",
             "give_up_at": START + timedelta(days=1),
+            "decided_at": START,
+            "position": "ticket.events/0/0",
+            "directory_version": 4,
         }
         data = DeliveryRequested.new(delivery_id=delivery_id, **{**stated, **changes})
         self.driver.send(NOTIFIER_OUTBOX, delivery_id, data, subject=TICKET, tenant="umbrella")

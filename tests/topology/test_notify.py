@@ -7,15 +7,26 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.directory import TemplateDefined
+from schemas.directory import TechnicianDefined, TemplateDefined
 from schemas.topics import CHANGELOGS, NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Language, Level, Role
-from services._runtime.engine.driver import START
+from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, TokenRefused, open_link
 from services.notifier.domain.nodes import Node
 from services.notifier.handlers import notify
 from services.notifier.state import NOTICES_MAX, TOLD_MAX, Early, Gone, Known
-from tests.topology.notifying import ADDRESSES, CUSTOMER, POOL, SETTINGS, TICKET, Ticket, pool, technician
+from tests.topology.notifying import (
+    ADDRESSES,
+    AUDIENCE,
+    CUSTOMER,
+    LIBRARY,
+    POOL,
+    SETTINGS,
+    TICKET,
+    Ticket,
+    pool,
+    technician,
+)
 
 TOLD_AT_P2 = {
     Node.OPENED: ["requester"],
@@ -46,6 +57,51 @@ def link(body: str, kind: str) -> str:
     found = re.search(rf"https://\S+/{kind}/(\S+)", body)
     assert found is not None, body
     return found[1]
+
+
+# ── what a decision went by ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_request_says_when_on_which_input_and_by_which_directory_it_was_decided() -> None:
+    ticket = Ticket()
+    ticket.directory_version = 7
+    ticket.opened()
+    ticket.driver.advance(90)
+    ticket.directory_version = 8
+    ticket.assigned()
+    opened, *assigned = ticket.outbox()
+    assert (opened.data.decided_at, opened.data.position) == (START, "ticket.events/0/0")
+    assert opened.data.directory_version == 7
+    assert [(each.data.decided_at, each.data.position, each.data.directory_version) for each in assigned] == [
+        (START + timedelta(seconds=90), "ticket.events/0/1", 8)
+    ] * 2
+
+
+def test_the_directory_version_is_taken_before_anything_is_looked_up() -> None:
+    ticket = Ticket()
+    ticket.opened()
+    ticket.outbox()
+
+    def changes_meanwhile(technician_id: str) -> TechnicianDefined | None:
+        ticket.directory_version += 1
+        return technician(technician_id)
+
+    ticket.driver = TopologyDriver(
+        notify.notify_topology(
+            SETTINGS,
+            AUDIENCE,
+            LIBRARY,
+            notify.Lookups(
+                technician=changes_meanwhile,
+                pool=ticket.pools.get,
+                template=ticket.templates.get,
+                version=lambda: ticket.directory_version,
+            ),
+        )
+    )
+    ticket.opened()
+    ticket.assigned()
+    assert {each.data.directory_version for each in ticket.outbox()} == {0}
 
 
 # ── nodes and languages ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -75,7 +75,9 @@ class World:
     def __init__(self) -> None:
         notifier = NotifierSettings.model_validate(SECRET)
         monitor = SlaMonitorSettings.model_validate(SECRET)
-        lookups = Lookups(technician={"li": technician()}.get, pool=lambda _: pool(), template=lambda _: None)
+        lookups = Lookups(
+            technician={"li": technician()}.get, pool=lambda _: pool(), template=lambda _: None, version=lambda: 0
+        )
         topologies = (
             normaliser_topology(load_rules()),
             ledger_topology(IntakeSettings.model_validate(SECRET)),

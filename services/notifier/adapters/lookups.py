@@ -18,6 +18,7 @@ def lookups_in(directory: Directory) -> Lookups:
         technician=lambda technician_id: directory.get(TechnicianDefined, technician_id),
         pool=lambda pool: directory.get(PoolDefined, pool),
         template=_Templates(directory).get,
+        version=lambda: directory.version,
     )
 
 

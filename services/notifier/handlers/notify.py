@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -64,11 +64,23 @@ CONTACT_FORGOTTEN: Final = "the contact is no longer kept"
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What the directory is asked; each answers None for what it doesn't know, quickly and without I/O."""
+    """What the directory is asked; each answers None for what it doesn't know, quickly and without I/O.
+
+    `version` is how many of its records have been read: equal versions of two processes mean equal answers.
+    """
 
     technician: Callable[[str], TechnicianDefined | None]
     pool: Callable[[str], PoolDefined | None]
     template: Callable[[str], TemplateDefined | None]
+    version: Callable[[], int]
+
+
+class Grounds(NamedTuple):
+    """What a decision is made on besides ticket and news; it is stated with what is requested."""
+
+    now: datetime
+    position: str
+    directory_version: int
 
 
 class Recipient(NamedTuple):
@@ -179,6 +191,8 @@ class Notifier:
     def _tell_all(self, ticket: Known, news: tuple[News, ...], context: Context) -> tuple[Known, list[Emit]]:
         emits: list[Emit] = []
         told = dict.fromkeys(ticket.told)
+        # Before anything is looked up: what is found is of this version, or came while this was decided.
+        grounds = Grounds(context.now, context.position, self._lookups.version())
         for item in news:
             reached: set[tuple[Medium, str]] = set()
             for recipient, medium in self._recipients(ticket, item):
@@ -189,7 +203,7 @@ class Notifier:
                     continue
                 told[digest] = None
                 reached.add(place)
-                emits.append(self._emit(ticket, item, recipient, identity, context))
+                emits.append(self._emit(ticket, item, recipient, identity, grounds))
         return msgspec.structs.replace(ticket, told=tuple(told)[-TOLD_MAX:]), emits
 
     def _recipients(self, ticket: Known, news: News) -> Iterator[tuple[Recipient, Medium]]:
@@ -215,9 +229,9 @@ class Notifier:
         pool = self._lookups.pool(ticket.pool) if ticket.pool is not None else None
         return Recipient(role, f"{role}:{ticket.pool}", _address_of(role, pool), "", self._staff_language)
 
-    def _emit(self, ticket: Known, news: News, recipient: Recipient, identity: Identity, context: Context) -> Emit:
+    def _emit(self, ticket: Known, news: News, recipient: Recipient, identity: Identity, grounds: Grounds) -> Emit:
         delivery_id = delivery_id_of(identity)
-        reason = self._reason_to_suppress(news, recipient, context)
+        reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
             return _suppressed(ticket.tenant, identity, recipient.role, reason, news)
         message = self._message(ticket, news, recipient, identity.ticket_id)
@@ -235,7 +249,10 @@ class Notifier:
                 subject=message.subject,
                 body=message.body,
                 # Counted from now, not from the event: after an outage of ours there is as much time as ever.
-                give_up_at=context.now + self._audience.give_up_after(news.priority or ticket.priority),
+                give_up_at=grounds.now + self._audience.give_up_after(news.priority or ticket.priority),
+                decided_at=grounds.now,
+                position=grounds.position,
+                directory_version=grounds.directory_version,
             ),
             id=f"{delivery_id}:requested",
             occurred_at=news.occurred_at,
@@ -243,8 +260,8 @@ class Notifier:
             tenant=ticket.tenant,
         )
 
-    def _reason_to_suppress(self, news: News, recipient: Recipient, context: Context) -> str | None:
-        if context.now - news.occurred_at > self._stale_after:
+    def _reason_to_suppress(self, news: News, recipient: Recipient, now: datetime) -> str | None:
+        if now - news.occurred_at > self._stale_after:
             return STALE
         if not recipient.address:
             return NO_ADDRESS

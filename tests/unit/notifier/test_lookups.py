@@ -47,6 +47,16 @@ def test_people_and_pools_are_found_as_the_directory_has_them_now() -> None:
     assert (filled.lookups.technician("li"), filled.lookups.pool(POOL)) == (technician(), pool())
 
 
+def test_the_version_is_how_many_records_of_all_kinds_have_been_read() -> None:
+    filled = Filled()
+    assert filled.lookups.version() == 0
+    filled.put("technicians", "li", technician())
+    filled.directory.passed(DIRECTORY["technicians"].name, 0)
+    filled.put("pools", POOL, pool())
+    filled.directory.passed(DIRECTORY["pools"].name, 4)
+    assert filled.lookups.version() == 6
+
+
 def test_a_template_that_can_be_used_is_found() -> None:
     filled = Filled()
     filled.put_template("opened.customer.en", body="Hi {{ recipient_name }}")
