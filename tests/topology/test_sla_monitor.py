@@ -163,9 +163,9 @@ class Desk:
             TicketResolved, Status.RESOLVED, at=at, technician_id="t", solution="s", closes_at=self.driver.now
         )
 
-    def close(self) -> list[str]:
+    def close(self, at: datetime | None = None) -> list[str]:
         """The ticket is closed."""
-        return self.happens(TicketClosed, Status.CLOSED, reason="r")
+        return self.happens(TicketClosed, Status.CLOSED, at=at, reason="r")
 
     def reopen(self, cycle: int = 2) -> list[str]:
         """The ticket is reopened."""
@@ -490,6 +490,22 @@ def test_a_late_event_still_corrects_a_closed_ticket_until_it_shrinks(desk: Desk
         )
         == []
     )
+
+
+@pytest.mark.parametrize("ending", ["resolve", "close"])
+def test_an_end_stamped_before_the_opening_counts_right_after_it_and_shrinks(desk: Desk, ending: str) -> None:
+    desk.open()
+    before = START - timedelta(minutes=5)
+    told = desk.resolve(at=before) if ending == "resolve" else desk.close(at=before)
+    assert sorted(told) == ["assignment 1.1 met", "first_response 1.1 met", "resolution 1.1 met"]
+    if ending == "resolve":
+        desk.wait(HOUR)
+        assert desk.close(at=before) == []
+    assert desk.wait(2 * DAY) == []
+    assert desk.kept().shrunk
+    assert (desk.inside().clocks.facts, desk.inside().clocks.told) == ((), {})
+    assert desk.reopen() == ["resolution 2.1 started"]
+    assert desk.wait(5 * HOUR)[:2] == ["resolution 2.1 warned-75", "resolution 2.1 breached"]
 
 
 def test_a_copy_of_an_event_tells_nothing(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from services.sla_monitor.domain import facts as f
-from services.sla_monitor.domain.cycles import cycles_of, past_after
+from services.sla_monitor.domain.cycles import cycles_of, opening_first, past_after
 from services.sla_monitor.domain.facts import MAX_FACTS, Fact, Past
 from services.sla_monitor.domain.policy import Rules
 
@@ -42,18 +42,18 @@ def condense(facts: tuple[Fact, ...], past: Past, rules: Rules) -> tuple[tuple[F
 
 def settle(facts: tuple[Fact, ...], past: Past, rules: Rules) -> tuple[tuple[Fact, ...], Past]:
     """Let go of everything up to the last time the ticket was resolved or closed; as it was when it never was."""
+    known = opening_first(facts, past)
     last = None
-    opened = resolved = past.settled_us is not None
+    resolved = past.settled_us is not None
     closed = past.closed
-    for place, fact in enumerate(facts):
-        opened = opened or fact.kind == f.OPENED
+    for place, fact in enumerate(known):
         if fact.kind in f.ENDS and not (closed if fact.kind == f.CLOSED else resolved):
             resolved, closed, last = True, fact.kind == f.CLOSED, place
         elif fact.kind == f.REOPENED:
             resolved = closed = False
-    if last is None or not opened:
+    if last is None:
         return facts, past
-    return facts[last + 1 :], past_after(facts[: last + 1], rules, past)
+    return tuple(known[last + 1 :]), past_after(known[: last + 1], rules, past)
 
 
 def _let_replies_go(facts: tuple[Fact, ...], past: Past, rules: Rules) -> tuple[tuple[Fact, ...], Past]:

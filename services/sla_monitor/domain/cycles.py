@@ -11,7 +11,7 @@ A cycle is one run of one target; `clocks.py` says by which facts it starts and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -187,15 +187,18 @@ def past_after(facts: Sequence[Fact], rules: Rules, past: Past) -> Past:
 def read_facts(facts: Sequence[Fact], rules: Rules, past: Past) -> Reading:
     """The clocks as they stand after the facts. Arguments are those of `cycles_of`."""
     reading = Reading(rules, past)
-    if past.settled_us is None and facts and facts[0].kind != f.OPENED:
-        facts = _opening_first(facts)
-    for fact in facts:
+    for fact in opening_first(facts, past):
         reading.read(fact)
     return reading
 
 
-def _opening_first(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts from the opening on, with earlier ones right behind it at its instant; none without an opening."""
+def opening_first(facts: Sequence[Fact], past: Past) -> Sequence[Fact]:
+    """The facts from the opening on, with earlier ones right behind it at its instant; none without an opening.
+
+    As they are where the opening was let go.
+    """
+    if past.settled_us is not None or not facts or facts[0].kind == f.OPENED:
+        return facts
     early: list[Fact] = []
     remaining = iter(facts)
     for fact in remaining:
