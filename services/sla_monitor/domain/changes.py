@@ -174,39 +174,53 @@ def withdraw(told: Told, last: TargetReport, cause: Cause) -> tuple[list[Change]
 def advance(
     cycle: Cycle, told: Told, policy: Policy, calendar: AnyCalendar, now_us: int, *, passing: bool
 ) -> tuple[list[Change], Told]:
-    """Pass the marks of a running cycle up to `now_us`, in order, and note when the next one will be passed.
+    """Pass the marks of a cycle up to `now_us`, in order, and note when the next one will be passed.
 
     Without `passing` no mark is passed. Marks that a cycle stopped before, or that lie behind a pause, are not ahead.
     """
+    target = cycle.target
+    if target is None or cycle.stopped_us is not None:
+        return [], told if told.next_us is None else msgspec.structs.replace(told, next_us=None)
+    own = calendar.of(target.calendar_id)
+    due_us = reach(cycle, target.budget_us, own)
+    return go_on(Course(cycle, target, own, due_us), told, policy, now_us, passing=passing)
+
+
+class Course(NamedTuple):
+    """A running cycle on its way: with its target, the target's calendar, and when it is due (None while paused)."""
+
+    cycle: Cycle
+    target: Target
+    calendar: BusinessCalendar
+    due_us: int | None
+
+
+def go_on(course: Course, told: Told, policy: Policy, now_us: int, *, passing: bool) -> tuple[list[Change], Told]:
+    """`advance` for a cycle that runs and whose due time is known."""
     changes: list[Change] = []
     next_us = None
-    target = cycle.target
-    if target is not None and cycle.stopped_us is None:
-        climb = _Climb(cycle, target, policy.regime(told.regime), calendar.of(target.calendar_id), now_us)
-        for _ in range(MAX_MARKS):
-            mark = climb.next_mark(told)
-            reached_us = None if mark is None else climb.reach(mark.open_us)
-            if mark is None or reached_us is None:
-                break
-            passed_us = mark.passed_us(reached_us)
-            if not passing or passed_us > now_us:
-                next_us = passed_us
-                break
-            change, told = climb.climb(told, mark, reached_us)
-            changes.append(change)
+    climb = _Climb(course, policy.regime(told.regime), now_us)
+    for _ in range(MAX_MARKS):
+        mark = climb.next_mark(told)
+        reached_us = None if mark is None else climb.reach(mark.open_us)
+        if mark is None or reached_us is None:
+            break
+        passed_us = mark.passed_us(reached_us)
+        if not passing or passed_us > now_us:
+            next_us = passed_us
+            break
+        change, told = climb.climb(told, mark, reached_us)
+        changes.append(change)
     return changes, told if told.next_us == next_us else msgspec.structs.replace(told, next_us=next_us)
 
 
 class _Climb:
     """A running cycle on its ladder. What it was asked last is remembered: a breach and its first step coincide."""
 
-    def __init__(self, cycle: Cycle, target: Target, policy: Policy, calendar: BusinessCalendar, now_us: int) -> None:
-        self._cycle = cycle
-        self._target = target
+    def __init__(self, course: Course, policy: Policy, now_us: int) -> None:
+        self._cycle, self._target, self._calendar, self._due_us = course
         self._policy = policy
-        self._calendar = calendar
         self._now_us = now_us
-        self._due_us = reach(cycle, target.budget_us, calendar)
         self._shown: TargetReport | None = None
         self._shown_us = -1
 
@@ -231,7 +245,7 @@ class _Climb:
         cycle = self._cycle
         key = f"{cycle.name}:{cycle.number}:{cycle.generation}"
         over = mark.kind == BREACH or cycle.generation in told.breached
-        shown = self._report(reached_us, BREACHED if over else RUNNING)
+        shown = self._report(reached_us, mark.open_us, BREACHED if over else RUNNING)
         if mark.kind == WARNING:
             change = Change(WARNED, f"{key}:{WARNED}-{mark.percent}", reached_us, shown, percent=mark.percent)
             return change, msgspec.structs.replace(told, warnings=mark.number)
@@ -242,10 +256,11 @@ class _Climb:
             return change, msgspec.structs.replace(told, state=BREACHED, due_us=self._due_us, breached=breached)
         return self._step(told, mark, shown, reached_us, key)
 
-    def _report(self, at_us: int, state: str) -> TargetReport:
+    def _report(self, at_us: int, open_us: int, state: str) -> TargetReport:
         shown = self._shown
         if shown is None or self._shown_us != at_us or shown.state != state:
-            shown = report_of(self._cycle, self._target, self._calendar, at_us, state, self._due_us)
+            cycle, target = self._cycle, self._target
+            shown = report_of(cycle, target, self._calendar, at_us, state, self._due_us, elapsed_us=open_us)
             self._shown, self._shown_us = shown, at_us
         return shown
 

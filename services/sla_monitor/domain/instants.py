@@ -22,6 +22,9 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 _written: Final = msgspec.to_builtins
 _MICROSECOND: Final = timedelta(microseconds=1)
+_PLAIN_US: Final = 1 << 52
+"""Up to here (the year 2112) seconds as a float are exact to the microsecond, and twice as quick as a `timedelta`."""
+_of_seconds: Final = datetime.fromtimestamp
 
 
 class InvalidInstant(ValueError):  # noqa: N818 - says what the text is
@@ -37,6 +40,8 @@ def from_datetime(moment: datetime) -> int:
 
 def to_datetime(at_us: int) -> datetime:
     """The instant as an aware `datetime` in UTC."""
+    if 0 <= at_us < _PLAIN_US:
+        return _of_seconds(at_us / SECOND_US, UTC)
     return EPOCH + timedelta(microseconds=at_us)
 
 
@@ -54,7 +59,7 @@ def from_text(text: object) -> int:
 
 def to_text(at_us: int) -> str:
     """RFC 3339 in UTC with `Z`, with microseconds only where there are any."""
-    text: str = _written(EPOCH + timedelta(microseconds=at_us))
+    text: str = _written(to_datetime(at_us))
     return text
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.sla_monitor.domain.calendar import AnyCalendar
-from services.sla_monitor.domain.changes import Cause, Change, Told, advance, compare, withdraw
+from services.sla_monitor.domain.changes import Cause, Change, Course, Told, advance, compare, go_on, withdraw
 from services.sla_monitor.domain.condense import condense, settle
 from services.sla_monitor.domain.conditions import NOBODY, Profile
 from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of, target_of
@@ -96,15 +96,31 @@ def wake(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> 
     Also tells where the due time of a clock that is woken moved because the calendar is another since. Arguments and
     errors are those of `see`.
     """
-    telling = _Telling(clocks.told, policy, calendar, now_us, Cause(f"at-{now_us}", now_us), NOBODY)
+    told_now = dict(clocks.told)
+    changes: list[Change] = []
     for kept in clocks.running:
-        told = clocks.told[f"{kept.name}:{kept.number}"]
-        if told.next_us is not None and told.next_us <= now_us and not telling.go_on(kept, told):
+        key = f"{kept.name}:{kept.number}"
+        told = told_now[key]
+        if told.next_us is None or told.next_us > now_us:
+            continue
+        course = _course(kept, policy, calendar)
+        if course is None or course.due_us != told.due_us:
             return _wake_all(clocks, policy, calendar, now_us)
-    if len(telling.changes) > 1:
-        telling.changes.sort(key=_when)
-    told_now = telling.told
-    return Outcome(Clocks(clocks.facts, told_now, clocks.past, clocks.running), telling.changes, _next_wake(told_now))
+        passed, told_now[key] = go_on(course, told, policy, now_us, passing=True)
+        changes += passed
+    if len(changes) > 1:
+        changes.sort(key=_when)
+    return Outcome(Clocks(clocks.facts, told_now, clocks.past, clocks.running), changes, _next_wake(told_now))
+
+
+def _course(kept: Running, policy: Policy, calendar: AnyCalendar) -> Course | None:
+    """A kept cycle as it goes on, None where the policy promises nothing of it any more."""
+    target = target_of(policy.rules, kept)
+    if target is None:
+        return None
+    cycle = Cycle.going_on(kept, target)
+    own = calendar.of(target.calendar_id)
+    return Course(cycle, target, own, reach(cycle, target.budget_us, own))
 
 
 def _wake_all(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> Outcome:
@@ -207,17 +223,6 @@ class _Telling:
         if told is not None:
             changes, self.told[key] = advance(cycle, told, self._policy, self._calendar, self._now_us, passing=passing)
             self.changes += changes
-
-    def go_on(self, kept: Running, told: Told) -> bool:
-        """Pass the marks of a kept cycle that came due; False where its due time is not what was told."""
-        target = target_of(self._policy.rules, kept)
-        if target is None:
-            return False
-        cycle = Cycle.going_on(kept, target)
-        if reach(cycle, target.budget_us, self._calendar.of(target.calendar_id)) != told.due_us:
-            return False
-        self.advance(cycle, passing=True)
-        return True
 
 
 def _next_wake(told: dict[str, Told]) -> int | None:

@@ -130,8 +130,12 @@ def report_of(
     state: str,
     due_us: int | None,
     superseded: tuple[TargetReport, ...] = (),
+    elapsed_us: int | None = None,
 ) -> TargetReport:
-    """The report of a cycle whose state is known, with what it consumed up to `end_us`; `calendar` is the target's."""
+    """The report of a cycle whose state is known, with what it consumed up to `end_us`; `calendar` is the target's.
+
+    `elapsed_us` is what it consumed, where that is known already.
+    """
     spans = _spans(cycle, end_us)
     return TargetReport(
         target=cycle.name,
@@ -143,7 +147,7 @@ def report_of(
         stopped_us=cycle.stopped_us,
         due_us=due_us,
         budget_us=target.budget_us,
-        elapsed_us=_elapsed(spans, calendar),
+        elapsed_us=_elapsed(spans, calendar) if elapsed_us is None else elapsed_us,
         spans=spans,
         calendar_id=target.calendar_id,
         regime=target.regime,

@@ -213,7 +213,7 @@ class Monitor:
         return Decision(
             state=decided,
             timers=timers_of(decided, self._keeping),
-            emits=[telling.told(kept, change, policy, calendar, context) for change in changes],
+            emits=telling.told(kept, changes, policy, calendar, context),
             effects=[telling.moved(kept, change, context) for change in changes],
         )
 

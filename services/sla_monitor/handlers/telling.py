@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from services.sla_monitor.domain.calendar import AnyCalendar
 from services.sla_monitor.domain.changes import Change
 from services.sla_monitor.domain.instants import to_datetime, to_seconds, to_text
 from services.sla_monitor.domain.policy import ALWAYS_ID, Policy
-from services.sla_monitor.domain.targets import BREACHED, CANCELLED, MET, PAUSED
+from services.sla_monitor.domain.targets import BREACHED, CANCELLED, MET, PAUSED, TargetReport
 from services.sla_monitor.state import Kept
 
 MAX_SEGMENTS: Final = 100
@@ -70,44 +70,48 @@ def moved(kept: Kept, change: Change, context: Context) -> TargetMoved:
     return TargetMoved(report.target, change.what, report.priority, kept.profile.pool, used, context.now)
 
 
-def told(kept: Kept, change: Change, policy: Policy, calendar: AnyCalendar, context: Context) -> Emit:
-    """The event of a change."""
-    report = change.report
-    ticket_id = context.key
+def told(kept: Kept, changes: Sequence[Change], policy: Policy, calendar: AnyCalendar, context: Context) -> list[Emit]:
+    """The events of what changed by one decision. What two of them share (a breach and its step) is put once."""
+    if not changes:
+        return []
+    ticket_id, tenant, position = context.key, kept.tenant, context.position
+    emits: list[Emit] = []
+    report: TargetReport | None = None
+    stated: dict[str, Any] = {}
+    for change in changes:
+        if change.report is not report:
+            report = change.report
+            stated = _stated(kept, report, policy, calendar)
+            stated["ticket_id"], stated["decided_at"], stated["position"] = ticket_id, context.now, position
+        what = change.what
+        details = _DETAILS.get(what)
+        contract = _CONTRACTS[what]
+        data = contract.new(**stated) if details is None else contract.new(**stated, **details(change, calendar))
+        at = stated["due_at"] if change.at_us == report.due_us else to_datetime(change.at_us)
+        emits.append(Emit(TICKET_SLA, ticket_id, data, f"{ticket_id}:{change.key}", at, ticket_id, tenant))
+    return emits
+
+
+def _stated(kept: Kept, report: TargetReport, policy: Policy, calendar: AnyCalendar) -> dict[str, Any]:
+    """What every event states of a clock."""
     regime = kept.regimes[min(report.regime, len(kept.regimes) - 1)]
-    own = calendar.of(report.calendar_id)
     calendar_id = report.calendar_id or regime.calendar_id
-    details = _DETAILS.get(change.what)
-    pool = kept.profile.pool
-    data = _CONTRACTS[change.what].new(
-        ticket_id=ticket_id,
-        target=report.target,
-        cycle=report.cycle,
-        generation=report.generation,
-        priority=report.priority,
-        pool=pool or None,
-        policy_id=regime.policy_id,
-        policy_version=regime.version,
-        calendar_id=None if calendar_id == ALWAYS_ID else calendar_id,
-        calendar_version=own.version or None,
-        operational=policy.rules.plan.clocks[report.target].operational,
-        started_at=to_datetime(report.started_us),
-        due_at=_at(report.due_us),
-        budget_seconds=to_seconds(report.budget_us),
-        elapsed_seconds=to_seconds(report.elapsed_us),
-        decided_at=context.now,
-        position=context.position,
-        **(details(change, calendar) if details is not None else {}),
-    )
-    return Emit(
-        TICKET_SLA,
-        ticket_id,
-        data,
-        f"{ticket_id}:{change.key}",
-        to_datetime(change.at_us),
-        ticket_id,
-        kept.tenant,
-    )
+    return {
+        "target": report.target,
+        "cycle": report.cycle,
+        "generation": report.generation,
+        "priority": report.priority,
+        "pool": kept.profile.pool or None,
+        "policy_id": regime.policy_id,
+        "policy_version": regime.version,
+        "calendar_id": None if calendar_id == ALWAYS_ID else calendar_id,
+        "calendar_version": calendar.of(report.calendar_id).version or None,
+        "operational": policy.rules.plan.clocks[report.target].operational,
+        "started_at": to_datetime(report.started_us),
+        "due_at": _at(report.due_us),
+        "budget_seconds": to_seconds(report.budget_us),
+        "elapsed_seconds": to_seconds(report.elapsed_us),
+    }
 
 
 def _verdict(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
