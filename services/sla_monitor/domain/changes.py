@@ -219,20 +219,19 @@ class _Climb:
 
     def __init__(self, course: Course, policy: Policy, now_us: int) -> None:
         self._cycle, self._target, self._calendar, self._due_us = course
-        self._policy = policy
+        self._ladder = policy.ladder(self._target.budget_us)
         self._now_us = now_us
         self._shown: TargetReport | None = None
         self._shown_us = -1
 
     def next_mark(self, told: Told) -> Mark | None:
         """The mark ahead, None where there is none."""
-        policy = self._policy
         acknowledged = None
         if self._cycle.acknowledged_us and told.steps:
             amounts = (consumed(self._cycle, at_us, self._calendar) for at_us in self._cycle.acknowledged_us)
             acknowledged = next((open_us for open_us in amounts if open_us >= told.told_open_us), None)
         breached = self._cycle.generation in told.breached
-        return next_mark(policy.warn_at, policy.escalation, self._target.budget_us, told, breached, acknowledged)
+        return next_mark(self._ladder, told, breached, acknowledged)
 
     def reach(self, open_us: int) -> int | None:
         """When the cycle has consumed that much, its last stretch going on; None while paused."""

@@ -12,7 +12,7 @@ time, from when the step was told.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -137,10 +137,45 @@ def steps_of(escalation: tuple[EscalationStep, ...], target: str, profile: Profi
     return ladder
 
 
+class Ladder(NamedTuple):
+    """The marks of one budget under one policy, as they are unless an acknowledgement moves one; made once.
+
+    `warnings` ascend, `steps` are all steps of the policy, each at its number less one.
+    """
+
+    breach: Mark
+    warnings: tuple[Mark, ...]
+    steps: tuple[Mark, ...]
+    escalation: tuple[EscalationStep, ...]
+
+
+def ladder_of(warn_at: tuple[float, ...], escalation: tuple[EscalationStep, ...], budget_us: int) -> Ladder:
+    """The ladder of a budget.
+
+    Args:
+        warn_at: fractions of the budget, ascending.
+        escalation: the steps of the policy that a cycle began under.
+        budget_us: the budget in force.
+    """
+    warnings = tuple(
+        Mark(WARNING, max(1, round(budget_us * fraction)), number, round(100 * fraction), in_time=True)
+        for number, fraction in enumerate(warn_at, start=1)
+    )
+    steps = tuple(
+        Mark(
+            STEP,
+            step.open_us(budget_us),
+            step.number,
+            step=step,
+            in_time=step.fraction is not None and step.fraction < 1,
+        )
+        for step in escalation
+    )
+    return Ladder(Mark(BREACH, budget_us), warnings, steps, escalation)
+
+
 def next_mark(
-    warn_at: tuple[float, ...],
-    escalation: tuple[EscalationStep, ...],
-    budget_us: int,
+    ladder: Ladder,
     climbed: Climbed,
     breached: bool,  # noqa: FBT001 - asked once a mark, so by place
     acknowledged_open_us: int | None,
@@ -148,24 +183,21 @@ def next_mark(
     """The mark that a cycle passes next, None when it has passed all.
 
     Args:
-        warn_at: fractions of the budget, ascending.
-        escalation: the steps of the policy that the cycle began under.
-        budget_us: the budget in force.
+        ladder: the marks of the budget in force.
         climbed: how far it has come.
         breached: whether the breach was passed.
         acknowledged_open_us: how much it had consumed when the last step told was acknowledged, None: it was not.
     """
-    best = None if breached else Mark(BREACH, budget_us)
+    best = None if breached else ladder.breach
     warnings, steps = climbed.warnings, climbed.steps
-    if warnings < len(warn_at):
-        fraction = warn_at[warnings]
-        open_us = max(1, round(budget_us * fraction))
-        if best is None or open_us <= best.open_us:
-            best = Mark(WARNING, open_us, warnings + 1, round(100 * fraction), in_time=True)
+    if warnings < len(ladder.warnings):
+        warning = ladder.warnings[warnings]
+        if best is None or warning.open_us <= best.open_us:
+            best = warning
     if climbed.ladder >> steps:
-        best = _earlier(best, _next_step(escalation, budget_us, climbed, acknowledged_open_us))
-    if steps and escalation[steps - 1].repeat_times > climbed.repeats:
-        best = _earlier(best, _repetition(escalation[steps - 1], climbed, acknowledged_open_us))
+        best = _earlier(best, _next_step(ladder, climbed, acknowledged_open_us))
+    if steps and ladder.escalation[steps - 1].repeat_times > climbed.repeats:
+        best = _earlier(best, _repetition(ladder.escalation[steps - 1], climbed, acknowledged_open_us))
     return best
 
 
@@ -176,24 +208,22 @@ def _earlier(one: Mark | None, other: Mark | None) -> Mark | None:
     return other if other.open_us < one.open_us else one
 
 
-def _next_step(
-    escalation: tuple[EscalationStep, ...], budget_us: int, climbed: Climbed, acknowledged_open_us: int | None
-) -> Mark | None:
+def _next_step(ladder: Ladder, climbed: Climbed, acknowledged_open_us: int | None) -> Mark | None:
     """The next step that is not kept quiet; it comes early when the one before was not acknowledged in time."""
-    for step in escalation[climbed.steps :]:
-        if not climbed.ladder >> (step.number - 1) & 1:
+    told = climbed.steps
+    wanted_us = ladder.escalation[told - 1].acknowledge_us if told else 0
+    for mark in ladder.steps[told:]:
+        if not climbed.ladder >> (mark.number - 1) & 1:
             continue
-        open_us = step.open_us(budget_us)
-        in_time = step.fraction is not None and step.fraction < 1
-        wanted_us = escalation[climbed.steps - 1].acknowledge_us if climbed.steps else 0
+        step = ladder.escalation[mark.number - 1]
         if wanted_us:
             timeout_us = climbed.told_open_us + wanted_us
             late = acknowledged_open_us is None or acknowledged_open_us > timeout_us
-            if late and timeout_us < open_us:
-                open_us, in_time = timeout_us, False
-        if step.quiet and acknowledged_open_us is not None and acknowledged_open_us <= open_us:
+            if late and timeout_us < mark.open_us:
+                mark = Mark(STEP, timeout_us, mark.number, step=step)  # noqa: PLW2901 - the same step, sooner
+        if step.quiet and acknowledged_open_us is not None and acknowledged_open_us <= mark.open_us:
             continue
-        return Mark(STEP, open_us, step.number, step=step, in_time=in_time)
+        return mark
     return None
 
 

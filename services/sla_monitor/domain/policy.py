@@ -25,7 +25,7 @@ from services.sla_monitor.domain.forms import (
     span_us,
     whole,
 )
-from services.sla_monitor.domain.ladder import MAX_STEPS, EscalationStep, parse_ladder
+from services.sla_monitor.domain.ladder import MAX_STEPS, EscalationStep, Ladder, ladder_of, parse_ladder
 
 __all__ = ["InvalidPolicy", "Policy", "Rules", "Target", "Targets", "parse_policy", "parse_targets", "rules_of"]
 
@@ -34,6 +34,8 @@ CLOCK_TARGETS: Final = tuple(BUILT_IN)
 
 ALWAYS_ID: Final = "24x7"
 """Names the calendar that is always open where a target has to name one."""
+LADDERS_MAX: Final = 1_000
+"""Budgets whose ladders one policy keeps ready."""
 MAX_VERSION: Final = 1_000_000
 
 Targets = Mapping[str, Mapping[str, "Target"]]
@@ -112,6 +114,20 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     def watched(self) -> frozenset[str]:
         """The kinds of facts that its clocks and ladders look out for."""
         return self.rules.plan.watched | {"acknowledged"}
+
+    @cached_property
+    def _ladders(self) -> dict[int, Ladder]:
+        """By budget: those of this policy, and of the policies that its tickets were moved to."""
+        return {}
+
+    def ladder(self, budget_us: int) -> Ladder:
+        """The marks of a budget, made once."""
+        ladder = self._ladders.get(budget_us)
+        if ladder is None:
+            if len(self._ladders) >= LADDERS_MAX:
+                self._ladders.clear()
+            ladder = self._ladders[budget_us] = ladder_of(self.warn_at, self.escalation, budget_us)
+        return ladder
 
     def regime(self, number: int) -> Policy:
         """The policy that a target of this regime comes from."""

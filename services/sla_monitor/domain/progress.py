@@ -98,19 +98,23 @@ def wake(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> 
     """
     told_now = dict(clocks.told)
     changes: list[Change] = []
+    wake_us: int | None = None
     for kept in clocks.running:
         key = f"{kept.name}:{kept.number}"
         told = told_now[key]
-        if told.next_us is None or told.next_us > now_us:
-            continue
-        course = _course(kept, policy, calendar)
-        if course is None or course.due_us != told.due_us:
-            return _wake_all(clocks, policy, calendar, now_us)
-        passed, told_now[key] = go_on(course, told, policy, now_us, passing=True)
-        changes += passed
+        next_us = told.next_us
+        if next_us is not None and next_us <= now_us:
+            course = _course(kept, policy, calendar)
+            if course is None or course.due_us != told.due_us:
+                return _wake_all(clocks, policy, calendar, now_us)
+            passed, told_now[key] = go_on(course, told, policy, now_us, passing=True)
+            changes += passed
+            next_us = told_now[key].next_us
+        if next_us is not None and (wake_us is None or next_us < wake_us):
+            wake_us = next_us
     if len(changes) > 1:
         changes.sort(key=_when)
-    return Outcome(Clocks(clocks.facts, told_now, clocks.past, clocks.running), changes, _next_wake(told_now))
+    return Outcome(Clocks(clocks.facts, told_now, clocks.past, clocks.running), changes, wake_us)
 
 
 def _course(kept: Running, policy: Policy, calendar: AnyCalendar) -> Course | None:

@@ -121,7 +121,7 @@ def climb(policy: Policy, acknowledged_seconds: int | None = None) -> list[Mark]
     acknowledged_us = None if acknowledged_seconds is None else acknowledged_seconds * SECOND_US
     for _ in range(50):
         known_us = acknowledged_us if acknowledged_us is not None and acknowledged_us >= told.told_open_us else None
-        mark = next_mark(policy.warn_at, policy.escalation, 100 * SECOND_US, told, breached, known_us)
+        mark = next_mark(policy.ladder(100 * SECOND_US), told, breached, known_us)
         if mark is None:
             return marks
         marks.append(mark)
