@@ -82,7 +82,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     told_open_us: int = 0
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One thing to tell: `what` happened at `at_us`, with the clock as it then stood.
 
     `percent` is set for warnings, `step` and `rung` for escalations: its number and what it asks for, with how often it

@@ -39,7 +39,7 @@ class Span(NamedTuple):
     status: str | None
 
 
-class TargetReport(msgspec.Struct, frozen=True):
+class TargetReport(msgspec.Struct, frozen=True, gc=False):
     """What a clock says at a point in time. Spans are open, unpaused microseconds of the calendar.
 
     `superseded` are the earlier generations of this cycle as they stood when another priority superseded them at

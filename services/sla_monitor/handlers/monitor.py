@@ -51,6 +51,9 @@ MOVED_MAX: Final = 1_000
 TELLS_OF_SOLUTION: Final = frozenset({"resolved", "closed"})
 """Nodes at which a notification tells the customer that there is a solution."""
 
+_LOOKED_INTO: Final = frozenset({MARK, SHRINK})
+"""Timers that open what is kept of a ticket; the other one forgets it."""
+
 
 class Terms(Protocol):
     """Under which policy and calendar a ticket's clocks run. Answers quickly, without I/O, and never fails."""
@@ -185,11 +188,12 @@ class Monitor:
 
     def on_timer(self, state: TicketClocks, timer: Timer, context: Context) -> Decision[TicketClocks]:
         """Pass the marks that are due, let go of the cycles of an ended ticket, or forget it."""
-        if timer.kind not in {MARK, SHRINK}:
+        kind = timer.kind
+        if kind not in _LOOKED_INTO:
             return Decision(state=None)
         kept = unpacked(state)
         ruling = self._ruling(kept)
-        if timer.kind == MARK:
+        if kind == MARK:
             outcome = wake(kept.clocks, ruling.policy, ruling.calendar, from_datetime(context.now))
             return self._decide(state, kept, outcome, ruling, context)
         shrunk = msgspec.structs.replace(kept, clocks=shrink(kept.clocks, ruling.policy))

@@ -85,8 +85,8 @@ def told(kept: Kept, changes: Sequence[Change], policy: Policy, calendar: AnyCal
             stated["ticket_id"], stated["decided_at"], stated["position"] = ticket_id, context.now, position
         what = change.what
         details = _DETAILS.get(what)
-        contract = _CONTRACTS[what]
-        data = contract.new(**stated) if details is None else contract.new(**stated, **details(change, calendar))
+        fields = stated if details is None else stated | details(change, calendar)
+        data = _CONTRACTS[what].new(**fields)
         at = stated["due_at"] if change.at_us == report.due_us else to_datetime(change.at_us)
         emits.append(Emit(TICKET_SLA, ticket_id, data, f"{ticket_id}:{change.key}", at, ticket_id, tenant))
     return emits
