@@ -183,11 +183,12 @@ class BusinessCalendar:
         if start_us < table.from_us or stop_us >= table.until_us:
             self._cover(start_us)
             table = self._cover(stop_us)
-        row = bisect_right(table.opens_us, start_us) - 1
-        while limit > 0 and row < len(table.opens_us) and table.opens_us[row] < stop_us:
-            span = OpenSpan(max(table.opens_us[row], start_us), min(table.closes_us[row], stop_us))
-            if span.start_us < span.stop_us:
-                yield span
+        opens_us, closes_us = table.opens_us, table.closes_us
+        row = bisect_right(opens_us, start_us) - 1
+        while limit > 0 and row < len(opens_us) and opens_us[row] < stop_us:
+            from_us, until_us = max(opens_us[row], start_us), min(closes_us[row], stop_us)
+            if from_us < until_us:
+                yield OpenSpan(from_us, until_us)
                 limit -= 1
             row += 1
 

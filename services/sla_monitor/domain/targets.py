@@ -214,8 +214,13 @@ def _spans(cycle: Cycle, end_us: int) -> tuple[Span, ...]:
     last = Span(cycle.since_us, end_us, cycle.paused_in)
     if not cycle.stretches:
         return (last,)
-    ended = (Span(start_us, min(stop_us, end_us), status) for start_us, stop_us, status in cycle.stretches)
-    return tuple(span for span in (*ended, last) if span.start_us <= end_us)
+    spans = []
+    for start_us, stop_us, status in cycle.stretches:
+        if start_us <= end_us:
+            spans.append(Span(start_us, min(stop_us, end_us), status))
+    if last.start_us <= end_us:
+        spans.append(last)
+    return tuple(spans)
 
 
 def _elapsed(spans: tuple[Span, ...], calendar: BusinessCalendar) -> int:
