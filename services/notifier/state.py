@@ -14,6 +14,7 @@ from services.notifier.domain.retry import Ending
 TICKET_STATE_VERSION: Final = 1
 DELIVERY_STATE_VERSION: Final = 1
 TOLD_MAX: Final = 64
+TOLD_ONCE_MAX: Final = 256
 NOTICES_MAX: Final = 16
 
 
@@ -41,10 +42,11 @@ class Early(msgspec.Struct, frozen=True, array_like=True, tag="early", gc=False)
 class Known(msgspec.Struct, frozen=True, array_like=True, tag="known", gc=False):
     """A ticket whose requester may have to be told something.
 
-    `last_sequence` is that of the last event dealt with. `told` holds digests of deliveries already requested, the
-    latest `TOLD_MAX`; it stands in for what sequences don't cover. `notices` wait until the ticket has a pool, since
-    its people are who is told of them. Once the ticket `ended` both are emptied, and the contact stays only for a
-    survey or a reopening.
+    `last_sequence` is that of the last event dealt with, so what each event is told of need not be remembered. What
+    sequences don't cover is, by digests of deliveries already requested: `told_once` of what a cycle has once, of this
+    cycle (as many as there are nodes and people, `TOLD_ONCE_MAX` at most), `told` of what clocks said, the latest
+    `TOLD_MAX`. `notices` wait until the ticket has a pool, since its people are who is told of them. Once the ticket
+    `ended` all are emptied, and the contact stays only for a survey or a reopening.
     """
 
     tenant: str
@@ -61,6 +63,7 @@ class Known(msgspec.Struct, frozen=True, array_like=True, tag="known", gc=False)
     told: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     ended: bool = False
+    told_once: tuple[str, ...] = ()
 
 
 class Gone(msgspec.Struct, frozen=True, array_like=True, tag="gone", gc=False):

@@ -459,14 +459,29 @@ def test_nobody_is_warned_of_a_ticket_that_has_ended() -> None:
     assert ticket.told() == [("sla_breached", "assignee"), ("sla_breached", "lead")]
 
 
-def test_what_was_told_is_bounded() -> None:
+def test_what_clocks_told_is_bounded() -> None:
     ticket = Ticket()
     ticket.until(Node.ASSIGNED)
-    for _ in range(TOLD_MAX + 10):
-        ticket.replied()
+    for cycle in range(1, TOLD_MAX + 10):
+        ticket.breached("next_response", cycle)
     state = ticket.driver.state(TICKET)
     assert isinstance(state, Known)
     assert len(state.told) == TOLD_MAX
+
+
+def test_what_is_told_once_a_cycle_is_not_forgotten_over_all_else_that_is_told() -> None:
+    ticket = Ticket()
+    ticket.until(Node.ASSIGNED)
+    ticket.escalated(step=1)
+    assert ("escalated", "requester") in ticket.told()
+    for cycle in range(1, TOLD_MAX):
+        ticket.replied()
+        ticket.breached("next_response", cycle)
+        ticket.told()
+    ticket.escalated(step=2)
+    told = ticket.told()
+    assert ("escalated", "supervisor") in told
+    assert ("escalated", "requester") not in told
 
 
 # ── content ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -32,6 +32,9 @@ class Voice(StrEnum):
     STAFF = "staff"
 
 
+CLOCK_NODES: Final = frozenset({Node.SLA_WARNED, Node.SLA_BREACHED})
+"""What clocks say: it comes by another topic than the ticket's own events, without their sequence."""
+
 POOL_ROLES: Final = frozenset({Role.LEAD, Role.SUPERVISOR, Role.DIRECTOR, Role.EMERGENCY_TEAM})
 """Roles that answer for a pool: nobody can be named before a ticket has one."""
 

@@ -183,7 +183,7 @@ def _closed(ticket: Known, data: TicketClosed, at: datetime) -> Outcome:
 
 
 def _reopened(ticket: Known, data: TicketReopened, at: datetime) -> Outcome:
-    after = msgspec.structs.replace(ticket, cycle=data.cycle, ended=False)
+    after = msgspec.structs.replace(ticket, cycle=data.cycle, ended=False, told_once=())
     return after, (News(Node.REOPENED, data.cycle, at, facts={"reason": data.reason}),)
 
 

@@ -35,7 +35,7 @@ from services.notifier.domain.content import (
     wall_time,
 )
 from services.notifier.domain.deliveries import Identity, delivery_id_of, digest_of
-from services.notifier.domain.nodes import Node, Voice, voice_of
+from services.notifier.domain.nodes import CLOCK_NODES, Node, Voice, voice_of
 from services.notifier.handlers.links import Links
 from services.notifier.handlers.news import FIRST_CYCLE, FOLLOWS, Follow, News, known_from, of_notice, of_opening
 from services.notifier.settings import NotifierSettings
@@ -43,6 +43,7 @@ from services.notifier.state import (
     NOTICES_MAX,
     TICKET_STATE_VERSION,
     TOLD_MAX,
+    TOLD_ONCE_MAX,
     Early,
     Gone,
     Known,
@@ -154,7 +155,7 @@ class Notifier:
         ticket, news = follow(msgspec.structs.replace(state, last_sequence=sequence), event.data, event.occurred_at)
         ticket, emits = self._tell_all(ticket, news, context)
         if ticket.ended:
-            ticket = msgspec.structs.replace(ticket, told=(), notices=())
+            ticket = msgspec.structs.replace(ticket, told=(), told_once=(), notices=())
         timers: tuple[Timer, ...] | None = None
         if ticket.ended and not state.ended:
             timers = (
@@ -190,7 +191,7 @@ class Notifier:
 
     def _tell_all(self, ticket: Known, news: tuple[News, ...], context: Context) -> tuple[Known, list[Emit]]:
         emits: list[Emit] = []
-        told = dict.fromkeys(ticket.told)
+        told, told_once = dict.fromkeys(ticket.told), dict.fromkeys(ticket.told_once)
         # Before anything is looked up: what is found is of this version, or came while this was decided.
         grounds = Grounds(context.now, context.position, self._lookups.version())
         for item in news:
@@ -199,12 +200,16 @@ class Notifier:
                 identity = _identity(context.key, item, recipient, medium)
                 digest = digest_of(identity)
                 place = (medium, folded(recipient.address or recipient.identity))
-                if digest in told or place in reached:
+                if digest in told or digest in told_once or place in reached:
                     continue
-                told[digest] = None
+                if not identity.occurrence:
+                    told_once[digest] = None
+                elif item.node in CLOCK_NODES:
+                    told[digest] = None
                 reached.add(place)
                 emits.append(self._emit(ticket, item, recipient, identity, grounds))
-        return msgspec.structs.replace(ticket, told=tuple(told)[-TOLD_MAX:]), emits
+        remembered = {"told": tuple(told)[-TOLD_MAX:], "told_once": tuple(told_once)[-TOLD_ONCE_MAX:]}
+        return msgspec.structs.replace(ticket, **remembered), emits
 
     def _recipients(self, ticket: Known, news: News) -> Iterator[tuple[Recipient, Medium]]:
         """Yield whom the rules name; the assignee's place is taken by the lead while nobody is assigned."""
