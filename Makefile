@@ -20,7 +20,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 # What of the code is there; mypy refuses paths that are not.
 TYPED = $(wildcard conftest.py schemas services deploy tests benchmarks)
 
-.PHONY: help setup demo test up down status check check-lint check-types check-imports check-contracts \
+.PHONY: help setup setup-test demo test up down status check check-lint check-types check-imports check-contracts \
 	bench plots chaos simulate lock jars-lock format clean
 
 help: ## list the targets
@@ -31,7 +31,9 @@ setup: $(STAMPS)/jars $(STAMPS)/redis ## everything the rest needs: .venv from t
 demo: setup ## the whole loop on this machine: five services, real channels, tickets closing live
 	@$(BIN)/python -m deploy.local.demo $(ARGS)
 
-test: setup $(STAMPS)/browser ## every test, real Kafka and Redis included; ARGS="-k router" picks some
+setup-test: setup $(STAMPS)/browser ## what the tests need besides: a browser
+
+test: setup-test ## every test, real Kafka and Redis included; ARGS="-k router" picks some
 	@$(BIN)/python -m pytest $(ARGS)
 
 up: setup ## start the stack and leave it running
