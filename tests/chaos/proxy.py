@@ -10,6 +10,7 @@ import asyncio
 import re
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -20,6 +21,8 @@ from tests.chaos.frames import END_TXN, correlation_of, request_of, size_of
 T = TypeVar("T")
 STARTED_SECONDS: Final = 10.0
 BUFFER_BYTES: Final = 1 << 20
+CLOSING_TURNS: Final = 10
+"""Of the loop: more than it takes from a connection's being accepted, or aborted, to its being known, or closed."""
 _BROKER: Final = re.compile(r"broker-(\d+)-")
 _CONTROLLER: Final = re.compile(r"controller-(\d+)")
 
@@ -52,6 +55,7 @@ class ProxyNetwork:
         self._thread.start()
         self._servers: list[asyncio.Server] = []
         self._pumps: set[asyncio.Task[None]] = set()
+        self._transports: weakref.WeakSet[asyncio.WriteTransport] = weakref.WeakSet()
         self._cuts: dict[str, Cut] = {}
         self._changed = asyncio.Event()
         self._answers_to_lose = 0
@@ -92,6 +96,7 @@ class ProxyNetwork:
             task = asyncio.current_task()
             assert task is not None
             self._pumps.add(task)
+            self._transports.add(writer.transport)
             try:
                 await self._carry(Link(way, node), port, reader, writer)
             except (OSError, ValueError, struct.error, asyncio.IncompleteReadError):
@@ -109,6 +114,7 @@ class ProxyNetwork:
         link.client_id = request_of(first).client_id
         await self._passage(link)
         there, back = await asyncio.open_connection(ports.HOST, port, limit=BUFFER_BYTES)
+        self._transports.add(back.transport)
         try:
             await self._send_on(link, first, back)
             ways = {
@@ -170,9 +176,21 @@ class ProxyNetwork:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        for pump in tuple(self._pumps):
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        # Clients whose node has gone come again all the time: one may be half accepted.
+        await _turns()
+        while pumps := tuple(self._pumps):
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+        # Closing would leave what is still to be written to the loop, which ends now; an aborted one is closed at once.
+        for transport in tuple(self._transports):
+            transport.abort()
+        await _turns()
+
+
+async def _turns() -> None:
+    for _ in range(CLOSING_TURNS):
+        await asyncio.sleep(0)
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import socket
 import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,14 +27,15 @@ def request(api_key: int, correlation_id: int, client_id: str) -> bytes:
 
 
 @contextmanager
-def answering_node() -> Iterator[int]:
-    """Yield the port of a server that answers each request with its number."""
+def answering_node(body_bytes: int = 0) -> Iterator[int]:
+    """Yield the port of a server that answers each request with its number, and so many bytes behind it."""
 
     def serve(connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as incoming:
+        # Who is cut off is reset now and then; the test looks at the other end.
+        with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as incoming:
             while prefix := incoming.read(4):
                 head = request_of(incoming.read(size_of(prefix)))
-                connection.sendall(struct.pack(">ii", 4, head.correlation_id))
+                connection.sendall(struct.pack(">ii", 4 + body_bytes, head.correlation_id) + bytes(body_bytes))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -118,3 +122,17 @@ def test_a_client_is_cut_by_the_slot_in_its_name() -> None:
 def test_coordinators_are_found_by_javas_hash() -> None:
     assert java_hash("hello") == 99162322
     assert java_hash("polygenelubricants") == 0  # its hash is the one number without a positive counterpart
+
+
+def test_closing_leaves_no_connection_open_though_answers_wait_for_who_does_not_read() -> None:
+    network = ProxyNetwork()
+    with answering_node(body_bytes=64 << 20) as port, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        way = network.reach("clients", 1, port)
+        with socket.create_connection(("127.0.0.1", way), WAIT_SECONDS) as connection:
+            connection.sendall(request(PRODUCE, 7, "worker-0"))
+            assert connection.recv(8, socket.MSG_WAITALL)  # the answer has begun to come
+            network.close()
+        del network
+        gc.collect()
+    assert [str(each.message) for each in warned] == []
