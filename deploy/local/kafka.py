@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode on 127.0.0.1: one combined broker and controller, or several.
+"""Apache Kafka in KRaft mode on this machine: one combined broker and controller, or several.
 
 Settings differ from Kafka's defaults only where one machine asks for it (few and small internal topics, small
 buffers) or where Aftercare relies on it (no topic is ever made by a typo, sessions of 6 s are allowed). The session
@@ -72,8 +72,8 @@ def settings(nodes: int) -> dict[str, str]:
 class Network(Protocol):
     """How a node is reached, for a test bed that puts something of its own in between."""
 
-    def reach(self, source: str, node: int, port: int) -> int:
-        """Return the port of 127.0.0.1 at which `source` reaches `port` of a node.
+    def reach(self, source: str, node: int, host: str, port: int) -> int:
+        """Return the port of `host`, the cluster's address, at which `source` reaches `port` of a node.
 
         `source` is "clients", "brokers" (their replication and coordination), or "controller-1" for the controller of
         that node, which is asked for once for each of the others.
@@ -114,6 +114,9 @@ class Kafka:
     settings, `java_options` the use of the class archive, `network` what lies between the nodes and whoever talks to
     them (nothing if None). `tied` nodes die with the thread that started them, see `processes.start`. `started` is told
     of each process, so that a stack can write it down before anything else can go wrong.
+
+    `host` is the address of all nodes. It is the cluster's own, so that while a node is down nobody else can answer in
+    its place; but 127.0.0.1 where people are told the port, or where the cluster outlives whoever claims the address.
     """
 
     def __init__(  # noqa: PLR0913 - each is a choice of whoever starts a cluster, and has a default
@@ -136,13 +139,14 @@ class Kafka:
         self._extra = dict(extra or {})
         self._java_options = _use_class_archive() if java_options is None else list(java_options)
         self._started = started
+        self.host = ports.own_address() if tied and port is None else ports.HOST
         self.nodes = {
             number: Node(
                 number,
                 "kafka" if nodes == 1 else f"kafka-{number}",
-                ports.configured_or_free(port if number == 1 else None),
-                ports.free_port(),
-                ports.free_port(),
+                ports.configured_or_free(port) if number == 1 and port is not None else ports.free_port(self.host),
+                ports.free_port(self.host),
+                ports.free_port(self.host),
                 folder / f"node-{number}",
             )
             for number in range(1, nodes + 1)
@@ -153,7 +157,7 @@ class Kafka:
     @property
     def bootstrap(self) -> str:
         """Return `host:port,…` of all nodes, running or not."""
-        return ",".join(f"{ports.HOST}:{port}" for port in self._client_ports.values())
+        return ",".join(f"{self.host}:{port}" for port in self._client_ports.values())
 
     def start(self) -> None:
         """Format and start all nodes on empty folders, without waiting for them; raises StackError."""
@@ -169,7 +173,16 @@ class Kafka:
         memory = ["-Xms128m", f"-Xmx{self._heap_megabytes}m", "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"]
         node.running = processes.start(
             node.name,
-            [str(java.find()), *memory, *self._java_options, *_java_options(), "kafka.Kafka", str(node.properties)],
+            [
+                str(java.find()),
+                *memory,
+                # Compression unpacks its native library there, and a killed broker leaves it behind.
+                f"-Djava.io.tmpdir={emptied(node.folder / 'tmp')}",
+                *self._java_options,
+                *_java_options(),
+                "kafka.Kafka",
+                str(node.properties),
+            ],
             log=node.log,
             environment={"PATH": "/usr/bin:/bin"},
             tied=self._tied,
@@ -260,14 +273,14 @@ class Kafka:
             _finish_format(node, tool)
 
     def _reach(self, source: str, node: Node, port: int) -> int:
-        return port if self._network is None else self._network.reach(source, node.number, port)
+        return port if self._network is None else self._network.reach(source, node.number, self.host, port)
 
     def _properties(self, node: Node) -> dict[str, str]:
         listeners = {"PLAINTEXT": node.port, "CONTROLLER": node.controller_port}
         own = {
             "node.id": str(node.number),
-            "listeners": _listeners(listeners),
-            "advertised.listeners": _listeners({"PLAINTEXT": self._client_ports[node.number]}),
+            "listeners": self._listeners(listeners),
+            "advertised.listeners": self._listeners({"PLAINTEXT": self._client_ports[node.number]}),
             "controller.quorum.voters": self._voters(node),
             "log.dirs": str(node.folder / "data"),
         }
@@ -280,7 +293,7 @@ class Kafka:
             each.number: each.controller_port if each is node else self._reach(source, each, each.controller_port)
             for each in self.nodes.values()
         }
-        return ",".join(f"{number}@{ports.HOST}:{port}" for number, port in reached.items())
+        return ",".join(f"{number}@{self.host}:{port}" for number, port in reached.items())
 
     def _between_brokers(self, node: Node, listeners: Mapping[str, int]) -> dict[str, str]:
         """Return the settings that let brokers come in at a listener of their own, where the network is ours."""
@@ -291,15 +304,14 @@ class Kafka:
             "BROKERS": self._reach("brokers", node, node.broker_port),
         }
         return {
-            "listeners": _listeners({**listeners, "BROKERS": node.broker_port}),
-            "advertised.listeners": _listeners(advertised),
+            "listeners": self._listeners({**listeners, "BROKERS": node.broker_port}),
+            "advertised.listeners": self._listeners(advertised),
             "inter.broker.listener.name": "BROKERS",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,BROKERS:PLAINTEXT",
         }
 
-
-def _listeners(port_by_name: Mapping[str, int]) -> str:
-    return ",".join(f"{name}://{ports.HOST}:{port}" for name, port in port_by_name.items())
+    def _listeners(self, port_by_name: Mapping[str, int]) -> str:
+        return ",".join(f"{name}://{self.host}:{port}" for name, port in port_by_name.items())
 
 
 def _would_make_a_topic(client: AdminClient, *, replicas: int) -> bool:

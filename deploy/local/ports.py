@@ -1,5 +1,11 @@
-"""Ports on 127.0.0.1 for servers that will be started in a moment."""
+"""Ports on 127.0.0.1 for servers that will be started in a moment, and addresses of their own for those that come back.
 
+A server that is killed leaves its port free, and another may take it before the first is started again. Clients don't
+notice: Kafka's never ask which cluster answers. So what may be away for a while has an address that nobody else uses.
+"""
+
+import errno
+import ipaddress
 import random
 import socket
 
@@ -10,18 +16,45 @@ HOST = "127.0.0.1"
 # can't be taken by somebody's client between the choice and the bind, or while a killed broker is down.
 _FIRST, _LAST = 20_000, 32_000
 _ATTEMPTS = 200
+_FIRST_ADDRESS, _LAST_ADDRESS = (int(ipaddress.IPv4Address(each)) for each in ("127.1.0.1", "127.254.255.254"))
+_CLAIM_PORT = 19_999
 
-_given_out: set[int] = set()
+_given_out: set[tuple[str, int]] = set()
+_claims: list[socket.socket] = []
 _chance = random.SystemRandom()
 
 
-def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port of 127.0.0.1 now."""
+def own_address() -> str:
+    """Return an address of this machine that nobody else is given while this process lives: 127.x.y.z, in full.
+
+    The claim to it is a port that stays bound and is never listened on. Where the machine has no such addresses (Linux
+    has all of 127.0.0.0/8), the answer is 127.0.0.1, which everybody shares.
+
+    Raises:
+        StackError: every address that was tried is claimed.
+    """
+    for _ in range(_ATTEMPTS):
+        address = str(ipaddress.IPv4Address(_chance.randint(_FIRST_ADDRESS, _LAST_ADDRESS)))
+        claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            claim.bind((address, _CLAIM_PORT))
+        except OSError as error:
+            claim.close()
+            if error.errno == errno.EADDRINUSE:
+                continue
+            return HOST
+        _claims.append(claim)
+        return address
+    raise StackError(f"no address of 127.0.0.0/8 could be claimed in {_ATTEMPTS} attempts")
+
+
+def is_free(port: int, host: str = HOST) -> bool:
+    """Tell whether a server could listen on this port of an address of this machine now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As the servers do: a port whose old connections linger in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
@@ -34,16 +67,16 @@ def answers(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on and that this process has not given out before.
+def free_port(host: str = HOST) -> int:
+    """Return a port of `host` that nobody listens on and that this process has not given out before.
 
     Raises:
         StackError: no free port was found in a bounded number of attempts.
     """
     for _ in range(_ATTEMPTS):
         port = _chance.randint(_FIRST, _LAST)
-        if port not in _given_out and is_free(port):
-            _given_out.add(port)
+        if (host, port) not in _given_out and is_free(port, host):
+            _given_out.add((host, port))
             return port
     raise StackError(f"no free port between {_FIRST} and {_LAST} in {_ATTEMPTS} attempts")
 
@@ -58,5 +91,5 @@ def configured_or_free(port: int | None) -> int:
         return free_port()
     if not is_free(port):
         raise StackError(f"port {port} of {HOST} is in use")
-    _given_out.add(port)
+    _given_out.add((HOST, port))
     return port

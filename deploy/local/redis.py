@@ -1,4 +1,4 @@
-"""A redis-server on 127.0.0.1, without persistence: losing it loses nothing, so the local one keeps nothing."""
+"""A redis-server on this machine, without persistence: losing it loses nothing, so the local one keeps nothing."""
 
 import shutil
 from collections.abc import Callable
@@ -30,13 +30,15 @@ class Redis:
         self._folder = folder
         self._tied = tied
         self._started = started
-        self.port = ports.configured_or_free(port)
+        # Its own, as a cluster's: nobody else answers in its place while it is down.
+        self.host = ports.own_address() if tied and port is None else ports.HOST
+        self.port = ports.configured_or_free(port) if port is not None else ports.free_port(self.host)
         self.running: Running | None = None
 
     @property
     def url(self) -> str:
         """Return the address for clients."""
-        return f"redis://{ports.HOST}:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     @property
     def log(self) -> Path:
@@ -56,7 +58,7 @@ class Redis:
         persistence = ["--save", "", "--appendonly", "no"]
         self.running = processes.start(
             "redis",
-            [server, "--bind", ports.HOST, "--port", str(self.port), *persistence, "--dir", str(self._folder)],
+            [server, "--bind", self.host, "--port", str(self.port), *persistence, "--dir", str(self._folder)],
             log=self.log,
             environment={"PATH": "/usr/bin:/bin"},
             tied=self._tied,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Final
@@ -29,7 +30,7 @@ class Cluster:
         self.kafka = kafka
         self.network = network
         # Not through the proxies: what is asked here must be answered whatever is cut.
-        direct = ",".join(f"127.0.0.1:{node.port}" for node in kafka.nodes.values())
+        direct = ",".join(f"{kafka.host}:{node.port}" for node in kafka.nodes.values())
         self.admin = AdminClient({"bootstrap.servers": direct, "log_level": _SILENT, "reconnect.backoff.max.ms": 500})
 
     @property
@@ -99,6 +100,13 @@ class Cluster:
                 note = json.loads(path.read_text())
                 notes.append((int(note["leaderEpoch"]), int(note["leaderId"])))
         return max(notes)[1]
+
+    def keep_data(self, prefix: str, to: Path) -> None:
+        """Copy what each node holds of a run's topics and of transactions, to look at once all has been stopped."""
+        for node in self.kafka.nodes.values():
+            for pattern in (f"{prefix}.*", "__transaction_state-*"):
+                for partition in (node.folder / "data").glob(pattern):
+                    shutil.copytree(partition, to / node.folder.name / partition.name, dirs_exist_ok=True)
 
     # ── faults and healing ──────────────────────────────────────────────────────────────────────────────────────
 

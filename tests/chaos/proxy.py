@@ -19,6 +19,7 @@ from deploy.local import ports
 from tests.chaos.frames import END_TXN, correlation_of, request_of, size_of
 
 T = TypeVar("T")
+Address = tuple[str, int]
 STARTED_SECONDS: Final = 10.0
 BUFFER_BYTES: Final = 1 << 20
 CLOSING_TURNS: Final = 10
@@ -61,10 +62,10 @@ class ProxyNetwork:
         self._answers_to_lose = 0
         self.answers_lost = 0
 
-    def reach(self, source: str, node: int, port: int) -> int:
+    def reach(self, source: str, node: int, host: str, port: int) -> int:
         """Open a way to a node's port; see `deploy.local.kafka.Network`."""
-        own = ports.free_port()
-        self._call(self._listen(source, node, own, port))
+        own = ports.free_port(host)
+        self._call(self._listen(source, node, (host, own), (host, port)))
         return own
 
     def cut(self, name: str, cut: Cut) -> None:
@@ -91,29 +92,31 @@ class ProxyNetwork:
 
     # ── on the loop ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _listen(self, way: str, node: int, own: int, port: int) -> None:
+    async def _listen(self, way: str, node: int, own: Address, behind: Address) -> None:
         async def taken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
             self._pumps.add(task)
             self._transports.add(writer.transport)
             try:
-                await self._carry(Link(way, node), port, reader, writer)
+                await self._carry(Link(way, node), behind, reader, writer)
             except (OSError, ValueError, struct.error, asyncio.IncompleteReadError):
                 pass  # one side has gone; both are closed below
             finally:
                 writer.close()
                 self._pumps.discard(task)
 
-        self._servers.append(await asyncio.start_server(taken, ports.HOST, own, limit=BUFFER_BYTES))
+        self._servers.append(await asyncio.start_server(taken, *own, limit=BUFFER_BYTES))
 
-    async def _carry(self, link: Link, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, link: Link, behind: Address, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         """Carry one connection until either side ends it."""
         # The first request says who it is, and that decides whether it gets through at all.
         first = await _frame(reader)
         link.client_id = request_of(first).client_id
         await self._passage(link)
-        there, back = await asyncio.open_connection(ports.HOST, port, limit=BUFFER_BYTES)
+        there, back = await asyncio.open_connection(*behind, limit=BUFFER_BYTES)
         self._transports.add(back.transport)
         try:
             await self._send_on(link, first, back)

@@ -78,7 +78,7 @@ def answered(connection: socket.socket) -> int | None:
 
 def test_a_cut_way_carries_nothing_until_it_is_healed(network: ProxyNetwork) -> None:
     with answering_node() as port:
-        way = network.reach("clients", 1, port)
+        way = network.reach("clients", 1, "127.0.0.1", port)
         with socket.create_connection(("127.0.0.1", way), WAIT_SECONDS) as connection:
             assert ask(connection, request(PRODUCE, 7, "tally-0")) == 7
             network.cut("cut", between_client_and_node(1, "0"))
@@ -92,7 +92,7 @@ def test_a_cut_way_carries_nothing_until_it_is_healed(network: ProxyNetwork) -> 
 
 def test_the_answer_to_a_commit_is_lost_once_and_only_to_a_commit(network: ProxyNetwork) -> None:
     with answering_node() as port:
-        way = network.reach("clients", 1, port)
+        way = network.reach("clients", 1, "127.0.0.1", port)
         network.lose_commit_answers(1)
         with socket.create_connection(("127.0.0.1", way), WAIT_SECONDS) as connection:
             assert ask(connection, request(PRODUCE, 1, "tally-0")) == 1
@@ -128,7 +128,7 @@ def test_closing_leaves_no_connection_open_though_answers_wait_for_who_does_not_
     network = ProxyNetwork()
     with answering_node(body_bytes=64 << 20) as port, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", ResourceWarning)
-        way = network.reach("clients", 1, port)
+        way = network.reach("clients", 1, "127.0.0.1", port)
         with socket.create_connection(("127.0.0.1", way), WAIT_SECONDS) as connection:
             connection.sendall(request(PRODUCE, 7, "worker-0"))
             assert connection.recv(8, socket.MSG_WAITALL)  # the answer has begun to come
