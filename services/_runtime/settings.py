@@ -4,14 +4,35 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.topic_settings import DEFAULT_PARTITIONS, DEFAULT_REPLICATION
+from schemas.topics import Topic
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 SECRET_BYTES_MIN = 32
 """HS256 wants a key at least as long as its digest (RFC 7518, section 3.2)."""
+_HOUR_SECONDS = 3_600
+
+
+def outlives(*inputs: Topic) -> AfterValidator:
+    """Return a check on a number of seconds for which something that is over is remembered.
+
+    It refuses less than the inputs can be read again: records that come a second time would then be taken for new.
+    """
+    longest = max(inputs, key=lambda topic: topic.retention_hours)
+    kept_seconds = longest.retention_hours * _HOUR_SECONDS
+
+    def check(seconds: float) -> float:
+        if seconds < kept_seconds:
+            message = (
+                f"{seconds:g} s are shorter than {longest.name} keeps its records, {kept_seconds} s: what is read "
+            )
+            raise ValueError(message + "again would be taken for new")
+        return seconds
+
+    return AfterValidator(check)
 
 
 class KafkaSettings(BaseSettings):

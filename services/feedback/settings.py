@@ -7,8 +7,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from schemas.topics import TICKET_EVENTS
-from services._runtime.settings import RuntimeSettings
+from schemas.topics import FEEDBACK_ANSWERS, TICKET_EVENTS
+from services._runtime.settings import RuntimeSettings, outlives
 from services.feedback.domain.policy import Policy
 
 _HOUR_SECONDS: Final = 3_600
@@ -38,7 +38,7 @@ class FeedbackSettings(RuntimeSettings):
         default=6,
         description="The best NPS (0 to 10) that counts as low; -1 makes none low.",
     )
-    feedback_retention_seconds: Annotated[int, Field(ge=1)] = Field(
+    feedback_retention_seconds: Annotated[int, outlives(TICKET_EVENTS, FEEDBACK_ANSWERS)] = Field(
         default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
         description="How long a ticket is remembered once nothing more is expected of it. Until then it is known that "
         "its requester was asked, and why a late answer is refused. By default as long as its events can be read "

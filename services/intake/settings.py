@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr
 
-from schemas.topics import TICKET_EVENTS
-from services._runtime.settings import RuntimeSettings
+from schemas.topics import TICKET_ASSIGNMENTS, TICKET_COMMANDS, TICKET_EVENTS, TICKET_FEEDBACK, TICKET_SLA
+from services._runtime.settings import RuntimeSettings, outlives
 
 _HOUR_SECONDS: Final = 3_600.0
 _DAY_SECONDS: Final = 24 * _HOUR_SECONDS
@@ -39,7 +39,9 @@ class IntakeSettings(RuntimeSettings):
         default=14 * _DAY_SECONDS,
         description="How long after its closing a ticket can be reopened; until then its state is kept whole.",
     )
-    forget_after_seconds: Annotated[float, Field(gt=0)] = Field(
+    forget_after_seconds: Annotated[
+        float, outlives(TICKET_COMMANDS, TICKET_ASSIGNMENTS, TICKET_SLA, TICKET_FEEDBACK)
+    ] = Field(
         default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
         description="How long the last sequence of a ticket is kept that is over for good. As long as its events are: "
         "an answer that comes after months is numbered after them, no id is used twice, and old input does nothing.",

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from schemas.topics import DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_EVENTS
+from schemas.topics import DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_EVENTS, TICKET_SLA
 from schemas.vocabulary import Language
-from services._runtime.settings import RuntimeSettings
+from services._runtime.settings import RuntimeSettings, outlives
 from services.notifier.domain.addresses import mailbox
 from services.notifier.domain.retry import Rule
 
@@ -93,12 +93,12 @@ class NotifierSettings(RuntimeSettings):
         default=30 * _DAY_SECONDS,
         description="How long the contact of a closed ticket is kept, for its survey and in case it is reopened.",
     )
-    notifier_ticket_kept_seconds: Annotated[int, Field(ge=60)] = Field(
+    notifier_ticket_kept_seconds: Annotated[int, outlives(TICKET_EVENTS, TICKET_SLA)] = Field(
         default=(TICKET_EVENTS.retention_hours + DEAD_LETTER_HOURS) * _HOUR_SECONDS,
         description="How long it is remembered that a closed ticket has been dealt with. By default until the last "
         "copy of its events, dead letters included, is gone.",
     )
-    notifier_delivery_kept_seconds: Annotated[int, Field(ge=60)] = Field(
+    notifier_delivery_kept_seconds: Annotated[int, outlives(NOTIFIER_OUTBOX, NOTIFIER_RESULTS)] = Field(
         default=(max(NOTIFIER_OUTBOX.retention_hours, NOTIFIER_RESULTS.retention_hours) + DEAD_LETTER_HOURS)
         * _HOUR_SECONDS,
         description="How long it is remembered that a delivery ended, so that its request, coming again, does nothing.",

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.topics import DEAD_LETTERS, ROUTING_WORK
-from services._runtime.settings import RuntimeSettings
+from services._runtime.settings import RuntimeSettings, outlives
 from services.router.domain.assignment import Factors
 
 _HOUR_SECONDS: Final = 3600
@@ -29,7 +29,7 @@ class RouterSettings(RuntimeSettings):
         default=0.1,
         description="How much it counts to have no more skills and no higher level than the work needs.",
     )
-    router_ended_offer_retention_seconds: Annotated[int, Field(ge=60)] = Field(
+    router_ended_offer_retention_seconds: Annotated[int, outlives(ROUTING_WORK)] = Field(
         default=max(ROUTING_WORK.retention_hours, DEAD_LETTERS["router"].retention_hours) * _HOUR_SECONDS,
         description="How long an ended offer's generation is remembered, so that an old offer that comes again does "
         "nothing, and a technician who left the roster, so that they don't come back as available. By default as long "

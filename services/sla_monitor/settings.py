@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.topics import TICKET_EVENTS
-from services._runtime.settings import KafkaSettings, RuntimeSettings
+from schemas.topics import TICKET_EVENTS, TICKET_NOTIFICATIONS
+from services._runtime.settings import KafkaSettings, RuntimeSettings, outlives
 
 _DAY_SECONDS: Final = 24 * 3_600
 _HOUR_SECONDS: Final = 3_600
@@ -31,7 +31,7 @@ class SlaMonitorSettings(PolicySettings, RuntimeSettings):
         description="How long after its end a ticket's verdicts can still be corrected by an event that comes late; "
         "then only its counts are kept.",
     )
-    sla_forget_after_seconds: Annotated[int, Field(ge=1)] = Field(
+    sla_forget_after_seconds: Annotated[int, outlives(TICKET_EVENTS, TICKET_NOTIFICATIONS)] = Field(
         default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
         description="How long after its end a ticket is remembered at all: as long as its events can be read again.",
     )
