@@ -8,12 +8,15 @@ from typing import Any, Final
 from services._runtime.settings import KafkaSettings, RuntimeSettings
 
 SESSION_TIMEOUT_MS: Final = 6_000
-HEARTBEAT_MS: Final = 1_500
+HEARTBEAT_MS: Final = 500
+"""Short: when the group's coordinator dies, a member must reach the next one before its session is over, or it loses
+its partitions for as long again. It is also how soon members hear of a rebalance."""
 POLL_INTERVAL_MS: Final = 60_000
 TRANSACTION_TIMEOUT_MS: Final = 15_000
 FETCH_WAIT_MS: Final = 500
 PREFETCH_KIB: Final = 32_768
-SOCKET_TIMEOUT_MS: Final = 10_000
+SOCKET_TIMEOUT_MS: Final = 6_000
+"""After so long without an answer a broker counts as dead, its connection is closed, and the leaders are looked up."""
 RECONNECT_BACKOFF_MAX_MS: Final = 1_000
 REQUEST_SECONDS: Final = 10.0
 REDRIVE_HEADER: Final = "aftercare-redrive"

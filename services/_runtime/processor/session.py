@@ -50,6 +50,8 @@ RECORDS_PER_WRITE: Final = 500
 TIMERS_PER_BATCH: Final = 5_000
 REWRITES_PER_BATCH: Final = 2_000
 ATTEMPTS_MAX: Final = 3
+OUTAGE_ATTEMPTS_MAX: Final = 8
+"""Of two seconds and a little each: longer than brokers take to notice that one of them has died, 9 s by default."""
 NOT_OURS: Final = sys.maxsize
 """Stands for how far a partition was read that does not run here: nothing of it is taken."""
 
@@ -208,7 +210,7 @@ class Session(Generic[S]):
         if not records and not may_fire and not outdated:
             return ()
         refused: TransactionAborted | None = None
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        for attempt in range(1, OUTAGE_ATTEMPTS_MAX + 1):
             batch = self._engine.begin(self._clock.now())
             try:
                 self._decide_and_commit(batch, records, may_fire, outdated)
@@ -218,6 +220,8 @@ class Session(Generic[S]):
                 log.warning("transaction_aborted", processor=self._topology.name, error=str(aborted), attempt=attempt)
                 if aborted.record_fault:
                     refused = aborted
+                    break
+                if attempt >= ATTEMPTS_MAX and not aborted.outage:
                     break
             except TooManyDeadLettersError:
                 self._abort(batch)
@@ -230,7 +234,7 @@ class Session(Generic[S]):
         if refused is not None:
             # Not within the handler: what is decided there would carry this error as its context.
             return self._run_without_culprit(records, refused)
-        raise WriterLost(f"aborted {ATTEMPTS_MAX} times in a row")
+        raise WriterLost(f"aborted {attempt} times in a row")
 
     def _run_without_culprit(self, records: list[Record], aborted: TransactionAborted) -> Sequence[Any]:
         """Halve a batch that the broker refuses until the record to blame stands alone, and set that one aside."""

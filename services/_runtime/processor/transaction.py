@@ -28,7 +28,8 @@ HEADERS: Final[list[tuple[str, str | bytes | None]]] = [CONTENT_TYPE_HEADER]
 BY_KEY: Final = -1
 """The client's word for a partition that the partitioner chooses."""
 COMMIT_SECONDS: Final = 30.0
-HANG_SECONDS: Final = 1.0
+OFFSETS_SECONDS: Final = 2.0
+"""How long the group's coordinator may take for the offsets. It takes milliseconds, or it has died; see `Writer`."""
 FULL_QUEUE_WAIT_SECONDS: Final = 0.05
 RECORD_FAULTS: Final = frozenset(
     {
@@ -41,12 +42,16 @@ RECORD_FAULTS: Final = frozenset(
 
 
 class TransactionAborted(Exception):  # noqa: N818 - says what happened to it
-    """The transaction was aborted and nothing of it is visible. `record_fault`: one of its records is to blame."""
+    """The transaction was aborted and nothing of it is visible. `record_fault`: one of its records is to blame.
 
-    def __init__(self, error: KafkaError) -> None:
+    `outage`: a broker that has its part in every transaction is away, so that it is worth to try for longer.
+    """
+
+    def __init__(self, error: KafkaError, *, outage: bool = False) -> None:
         super().__init__(str(error))
         self.kind = error.name()
         self.record_fault = error.code() in RECORD_FAULTS
+        self.outage = outage
 
 
 class WriterLost(Exception):  # noqa: N818 - says what happened to it
@@ -79,9 +84,15 @@ class _Call:
 
 
 class Writer:
-    """The transactional producer of one processor in one slot: `begin`, `write` …, then `commit` or `abort`."""
+    """The transactional producer of one processor in one slot: `begin`, `write` …, then `commit` or `abort`.
+
+    When the group's coordinator dies, the client that asked it hangs: it asks for the new one only when some broker
+    comes or goes (librdkafka's issues 5456 and 5511, open). Such a client is left behind, and a new one takes over its
+    id, which aborts the transaction. Membership, assignment and state stay as they are.
+    """
 
     def __init__(self, config: dict[str, Any], clock: Clock) -> None:
+        self._config = config
         self._clock = clock
         self._producer = Producer(config, logger=CLIENT_LOG)
         self._changelog_ends: dict[int, int] = {}
@@ -89,7 +100,6 @@ class Writer:
         self._group_metadata: Any = None
         self._sending: _Call | None = None
         self._open = False
-        self._abandoned = False
 
     def start(self) -> None:
         """Take over the id: fences an earlier process of this slot and ends what it left open.
@@ -104,8 +114,6 @@ class Writer:
 
     def close(self) -> None:
         """Release the client; what was not committed is aborted by whoever takes over the id. Raises nothing."""
-        if self._abandoned:
-            return
         try:
             self._producer.close()
         except KafkaException as error:
@@ -159,33 +167,39 @@ class Writer:
         if not self._open:
             return
         self._await_sending()
-        self._call(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
-        self._open = False
+        if self._open:  # not where the client was replaced meanwhile
+            self._call(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
+            self._open = False
 
     # ── offsets ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send_offsets(self) -> _Call:
-        """Send the offsets in a thread.
-
-        Not only because there is something else to do meanwhile: librdkafka ignores the time-out of this call while
-        the group's coordinator is away (its issue 5456, open), and may never come back from it. If it hangs, this
-        writer is given up with the thread, and the next one fences it by taking over the id.
-        """
-        return _Call(
-            lambda: self._producer.send_offsets_to_transaction(self._offsets, self._group_metadata, REQUEST_SECONDS)
-        )
+        """Send the offsets in a thread, since there is something else to do meanwhile, and since it may hang."""
+        producer, offsets, group = self._producer, self._offsets, self._group_metadata
+        return _Call(lambda: producer.send_offsets_to_transaction(offsets, group, REQUEST_SECONDS))
 
     def _await_offsets(self) -> None:
         """Wait until the offsets are sent; called again after a retriable failure, it sends them again."""
         sending, self._sending = self._sending or self._send_offsets(), None
-        if not sending.returned(REQUEST_SECONDS + HANG_SECONDS):
-            self._abandoned = True
-            raise WriterLost("the group's coordinator did not answer, and the client does not come back")
+        if not sending.returned(OFFSETS_SECONDS):
+            self._replace_client()
+            unanswered = "the group's coordinator did not take the offsets; its writer is replaced"
+            raise TransactionAborted(KafkaError(KafkaError._TIMED_OUT, unanswered), outage=True)  # noqa: SLF001 - public
+
+    def _replace_client(self) -> None:
+        """Leave the client behind with the call that hangs: its successor takes over the id, and so ends what is open.
+
+        Raises:
+            WriterLost: no broker could be asked within the time-out.
+        """
+        self._producer = Producer(self._config, logger=CLIENT_LOG)
+        self._open = False
+        self.start()
 
     def _await_sending(self) -> None:
         """Let a call that is under way come to its end, whatever it is: the client takes one at a time."""
         if self._sending is not None:
-            with contextlib.suppress(KafkaException):
+            with contextlib.suppress(KafkaException, TransactionAborted):
                 self._await_offsets()
 
     # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────
