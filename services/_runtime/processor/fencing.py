@@ -57,10 +57,11 @@ def fence(settings: RuntimeSettings, writer: str) -> None:
     producer = Producer(producer_config(settings, writer), logger=CLIENT_LOG)
     try:
         producer.init_transactions(FENCE_SECONDS)
-        log.info("writer_fenced", writer=writer)
     except KafkaException as error:
+        # Not closed, only let go of: closing would try to abort, and write that it can't while this call goes on.
         log.warning("writer_not_fenced", writer=writer, error=str(error))
-    finally:
+    else:
+        log.info("writer_fenced", writer=writer)
         producer.close()
 
 

@@ -6,7 +6,7 @@ were fenced: the end-of-partition event under read_committed only says that the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -19,6 +19,16 @@ from services._runtime.settings import RuntimeSettings
 S = TypeVar("S")
 
 RECORDS_PER_STEP: Final = 20_000
+ASK_ATTEMPTS: Final = 3
+LEADER_MOVED: Final = frozenset(
+    {
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
+)
+"""The client asked a leader that it knew from before, and learns nothing from the refusal."""
 # The client says "no leaders found" where the topic is unknown to it, and the broker's code where it asked.
 ABSENT: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._NOENT})  # noqa: SLF001 - public names
 
@@ -40,8 +50,20 @@ def end_offsets(
     wanted = {TopicPartition(each.topic, each.partition): spec for each in partitions}
     if not wanted:
         return {}
+    for _ in range(ASK_ATTEMPTS - 1):
+        try:
+            return _offsets(admin, wanted)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_MOVED:
+                raise
+            for topic in {each.topic for each in wanted}:
+                admin.list_topics(topic, timeout=REQUEST_SECONDS)
+    return _offsets(admin, wanted)
+
+
+def _offsets(admin: AdminClient, wanted: Mapping[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
     futures = admin.list_offsets(
-        wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_SECONDS
+        dict(wanted), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_SECONDS
     )
     ends: dict[tuple[str, int], int] = {}
     for place, future in futures.items():
