@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from tests.chaos.model import Expected
 from tests.chaos.records import Read
 
 PARKED_PREFIX = "\x00parked:"
+UNCOUNTED = " was never counted"
 
 
 @dataclass
@@ -88,7 +89,7 @@ def _counts(account: Account, expected: Expected, records: Sequence[Read]) -> No
         sequences[record.key].append(int(record.event["data"]["sequence"]))
     for key, wanted in expected.counts.items():
         missing = set(range(1, wanted + 1)) - set(sequences[key])
-        account.lost += [f"{key}:{each} was never counted" for each in sorted(missing)]
+        account.lost += [f"{key}:{each}{UNCOUNTED}" for each in sorted(missing)]
     for key, found in sequences.items():
         if extra := set(found) - set(range(1, expected.counts.get(key, 0) + 1)):
             account.duplicates.append(f"{key} was counted to {max(extra)} of {expected.counts.get(key, 0)}")
@@ -143,11 +144,21 @@ def _states(account: Account, expected: Expected, changelog: Sequence[Read]) -> 
             account.state_differs.append(f"{key} is {states.get(key)}, and {wanted.get(key)} by its input")
 
 
-def silences(counts: Sequence[Read], begin_ms: float, end_ms: float) -> dict[int, float]:
+class Stamped(Protocol):
+    """A record of a topic, as far as its time goes."""
+
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def written_ms(self) -> int: ...
+
+
+def silences(records: Sequence[Stamped], begin_ms: float, end_ms: float) -> dict[int, float]:
     """Return, by partition, the longest time in seconds without an output between two instants."""
     found: dict[int, float] = {}
     last: dict[int, int] = {}
-    for record in sorted(counts, key=lambda each: each.written_ms):
+    for record in sorted(records, key=lambda each: each.written_ms):
         before = last.get(record.partition)
         if before is not None and record.written_ms >= begin_ms and before <= end_ms:
             silence = (record.written_ms - max(before, begin_ms)) / 1_000

@@ -46,6 +46,7 @@ class Bed:
         self.tally = TallyTopology(self.prefix, REMIND_SECONDS)
         self.workers: dict[str, Worker] = {}
         self.skew_ms = 0.0
+        self.held_up: list[str] = []
         self._folder = folder
         cluster.make_topics({f"{self.prefix}.{name}": compacted for name, compacted in TOPICS.items()}, PARTITIONS)
         self.load = Load(cluster.bootstrap, f"{self.prefix}.commands", keys=KEYS, per_second=per_second)
@@ -141,11 +142,22 @@ class Bed:
                 self._ask_what_they_are_at()
             # Once more to the end, for what must not be there.
             self.hold(0.5)
-            reader.read_to_end(seconds)
+            if not reader.read_to_end(seconds):
+                self.held_up = reader.held_up()
             written = self._written(reader)
         finally:
             reader.close()
         return settle(expected_of(written.commands, REMIND_SECONDS), written), written
+
+    def in_the_log(self, ids: set[str]) -> set[str]:
+        """Return which of these counts lie in the log, though no subscriber sees them: aborted, or never decided."""
+        topic = f"{self.prefix}.counts"
+        reader = TopicReader(self.cluster.bootstrap, (topic,), PARTITIONS, committed=False)
+        try:
+            reader.read_to_end(SETTLE_SECONDS)
+            return ids & {record.event["id"] for record in reader.records[topic]}
+        finally:
+            reader.close()
 
     def _ask_what_they_are_at(self) -> None:
         print(f"       not complete; the workers say {self.said()}, their stacks are in {self._folder}", flush=True)

@@ -13,29 +13,35 @@ import aiohttp
 from deploy.local import services
 from deploy.local.demo.api import Api, client, now, now_ms
 from deploy.local.demo.audit import audit
-from deploy.local.demo.customers import Customers, paced
+from deploy.local.demo.customers import Customers
 from deploy.local.demo.mailbox import PostOffice
 from deploy.local.demo.reader import Reader, Record
 from deploy.local.demo.scale import service_settings
 from deploy.local.demo.scenario import Accounts, technician_ids
 from deploy.local.demo.technicians import QUICK, Technician
+from deploy.local.errors import StackError
 from deploy.local.stack import Plan, Stack
-from tests.chaos.account import Account
+from tests.chaos.account import Account, silences
 from tests.chaos.clocks import Clocks
 from tests.chaos.proxy import ProxyNetwork
 from tests.chaos.run import Outcome
 from tests.e2e.bed import plain_cases, until
 
 INSTANCES: Final = 2
-REQUESTS: Final = 30
+REQUESTS_MAX: Final = 600
 PER_SECOND: Final = 3.0
 FIRST_SECONDS: Final = 3.0
+AFTER_SECONDS: Final = 4.0
+"""People go on asking for so long after all is back, so that whoever is silent then is not idle."""
+OUTPUTS: Final = ("ticket.events", "ticket.assignments", "ticket.sla", "notifier.outbox", "ticket.feedback")
+"""What each service puts out, of which every ticket brings something: their silence is how long a fault was felt."""
 GIVE_UP_SECONDS: Final = 90.0
 SETTLE_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
 LOOKS: Final = 40
 LOOK_SECONDS: Final = 0.3
 WAITING: Final = ("new", "classified", "queued")
+SHOWN: Final = 3
 
 Trouble = Callable[["ProductBed"], Awaitable[None]]
 
@@ -49,8 +55,9 @@ class ProductBed:
     reader: Reader
     accounts: Accounts
     clocks: Clocks
+    outputs: dict[str, list[Record]]
     complaints: list[str] = field(default_factory=list)
-    _first_number: int = 0
+    _asked: int = 0
 
     # ── for faults ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,23 +78,35 @@ class ProductBed:
         """Let people work, bring a trouble, and settle the account of what is new since the last one."""
         before, records = self._findings(), self.accounts.books.records
         self.complaints = []
+        began_ms = ended_ms = now_ms()
         async with client() as http:
             people, customers = self._people(http)
+            enough = asyncio.Event()
             try:
-                arriving = asyncio.ensure_future(self._arrivals(customers))
+                arriving = asyncio.ensure_future(self._arrivals(customers, enough))
                 await asyncio.sleep(FIRST_SECONDS)
+                began_ms = now_ms()
                 await trouble(self)
-                await asyncio.gather(arriving, *(self.ready(each) for each in self.stack.services))
+                await asyncio.gather(*(self.ready(each) for each in self.stack.services))
+                ended_ms = now_ms()
+                await asyncio.sleep(AFTER_SECONDS)
+                enough.set()
+                await arriving
                 await self._settled()
-            except AssertionError as error:
-                self.complaints.append(str(error))
+            except (AssertionError, StackError) as error:
+                self.complaints.append(f"{error}; {self._unsettled()}")
             finally:
+                enough.set()
                 for each in people:
                     each.cancel()
                 await asyncio.gather(*people, return_exceptions=True)
-        await asyncio.to_thread(self.reader.read_to_end, READ_SECONDS)
+        try:
+            await asyncio.to_thread(self.reader.read_to_end, READ_SECONDS)
+        except StackError as error:
+            self.complaints.append(str(error))
         account = await self._quiet_account(before, records)
-        return Outcome(name, (name,), account, tuple(self.complaints))
+        account.recovery_seconds, where = self._longest_silence(began_ms, ended_ms)
+        return Outcome(name, (name,), account, tuple(self.complaints), silent=where)
 
     def _people(self, http: aiohttp.ClientSession) -> tuple[list[asyncio.Task[None]], list[Customers]]:
         """Half of the people talk to one instance of intake, half to the other."""
@@ -98,17 +117,21 @@ class ProductBed:
         ]
         ids = technician_ids(self.stack.plan.directory)
         working = [
-            asyncio.create_task(Technician(each, QUICK, apis[place % 2], claims, seed=self._first_number).work())
+            asyncio.create_task(Technician(each, QUICK, apis[place % 2], claims, seed=self._asked).work())
             for place, each in enumerate(ids)
         ]
-        return working, [Customers(api, http, office, claims, seed=self._first_number) for api in apis]
+        return working, [Customers(api, http, office, claims, seed=self._asked) for api in apis]
 
-    async def _arrivals(self, customers: list[Customers]) -> None:
-        first, self._first_number = self._first_number, self._first_number + REQUESTS
-        cases = plain_cases(REQUESTS, first_number=first)
-        await asyncio.gather(
-            *(paced(cases[place::2], PER_SECOND / 2, each.live) for place, each in enumerate(customers))
-        )
+    async def _arrivals(self, customers: list[Customers], enough: asyncio.Event) -> None:
+        """Let somebody new ask at an even pace until it is enough, and wait for all of their answers."""
+        cases = plain_cases(REQUESTS_MAX, first_number=self._asked)
+        async with asyncio.TaskGroup() as asking:
+            for place, case in enumerate(cases):
+                if enough.is_set():
+                    return
+                self._asked += 1
+                asking.create_task(customers[place % len(customers)].live(case))
+                await asyncio.sleep(1 / PER_SECOND)
 
     async def _settled(self) -> None:
         """Wait until what was accepted is there, nobody waits, and the router knows what technicians hold."""
@@ -120,6 +143,24 @@ class ProductBed:
             return not waiting and books.held_by() == books.loads() and not self._unaccounted()
 
         await until(is_settled, SETTLE_SECONDS, "everything accepted to be somebody's, and loads to be what they hold")
+
+    def _unsettled(self) -> str:
+        """What there is to be seen of what did not come to its end."""
+        books = self.accounts.books
+        with books.lock:
+            waiting = [each for each, life in books.lives.items() if life.status in WAITING]
+            last = {each: [fact.kind for fact in books.lives[each].facts[-SHOWN:]] for each in waiting[:SHOWN]}
+        unlike = _unlike(books.held_by(), books.loads())[:SHOWN]
+        return f"{len(waiting)} wait, as {last}; loads differ of {unlike}; {self._unaccounted()[:SHOWN]}"
+
+    def _longest_silence(self, began_ms: float, ended_ms: float) -> tuple[float | None, str]:
+        """The longest time in seconds that a partition of an output was silent, and which it was."""
+        found = [
+            (seconds, f"{topic}/{partition}")
+            for topic, records in self.outputs.items()
+            for partition, seconds in silences(tuple(records), began_ms, ended_ms).items()
+        ]
+        return max(found, default=(None, ""))
 
     # ── the account ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +212,7 @@ def running_product() -> Iterator[ProductBed]:
     """Start everything; services are told to let a ticket's life pass in seconds."""
     network = ProxyNetwork()
     accounts, clocks = Accounts(), Clocks()
+    outputs: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
     plan = Plan(
         name="chaos-product",
         instances=dict.fromkeys(services.NAMES, INSTANCES),
@@ -185,9 +227,11 @@ def running_product() -> Iterator[ProductBed]:
     def take(record: Record) -> None:
         accounts.books.take(record)
         clocks.take(record)
+        if (silent := outputs.get(record.topic)) is not None:
+            silent.append(record._replace(event=None))
 
     try:
         with Stack(plan) as stack, Reader(stack.kafka.bootstrap, take, now_ms) as reader:
-            yield ProductBed(stack, network, reader, accounts, clocks)
+            yield ProductBed(stack, network, reader, accounts, clocks, outputs)
     finally:
         network.close()

@@ -38,11 +38,15 @@ class Read(NamedTuple):
 
 @dataclass
 class TopicReader:
-    """Reads topics from their beginning, as far as asked, read_committed. Not safe between threads."""
+    """Reads topics from their beginning, as far as asked. Not safe between threads.
+
+    `committed` readers see what a subscriber sees; others also what was aborted, or is still undecided.
+    """
 
     bootstrap: str
     topics: tuple[str, ...]
     partitions: int
+    committed: bool = True
     records: dict[str, list[Read]] = field(init=False, default_factory=lambda: defaultdict(list))
     _ends: dict[tuple[str, int], int] = field(init=False, default_factory=dict)
 
@@ -57,7 +61,7 @@ class TopicReader:
             {
                 **common,
                 "group.id": f"chaos-reader-{next(_numbers)}",
-                "isolation.level": "read_committed",
+                "isolation.level": "read_committed" if self.committed else "read_uncommitted",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
@@ -88,11 +92,22 @@ class TopicReader:
         """Take in everything up to the ends as of now, open transactions counted; tell whether that came to be."""
         wanted = self.ends()
         countdown = Countdown(seconds)
-        while any(self._ends.get(place, -1) < end for place, end in wanted.items()):
+        while self._before(wanted):
             if countdown.is_over():
                 return False
             self.poll()
         return True
+
+    def held_up(self) -> list[str]:
+        """Return the partitions whose end is out of reach, and how far it was read: an open transaction, mostly."""
+        return [
+            f"{topic}/{partition} is read to {reached} of {end}"
+            for topic, partition, reached, end in self._before(self.ends())
+        ]
+
+    def _before(self, wanted: dict[tuple[str, int], int]) -> list[tuple[str, int, int, int]]:
+        reached = ((place, self._ends.get(place, -1), end) for place, end in wanted.items())
+        return [(*place, so_far, end) for place, so_far, end in reached if so_far < end]
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Return the end of each partition, open transactions counted."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.chaos.account import Account, silences
+from deploy.local.folders import BUILD
+from tests.chaos.account import UNCOUNTED, Account, silences
 from tests.chaos.bed import Bed, now_ms
 from tests.chaos.catalog import COMBINING
 from tests.chaos.cluster import Cluster
@@ -17,12 +18,14 @@ STEADY_SECONDS: Final = 3.0
 AFTER_SECONDS: Final = 2.0
 IN_A_ROW: Final = 3
 SEQUENCE: Final = "random_sequence"
+EVIDENCE: Final = BUILD / "chaos" / "evidence"
 
 
 class Outcome(NamedTuple):
     """What came of one run: `faults` in the order in which they came.
 
-    `complaints` are what the faults themselves found, `slow` the goals of time that were missed.
+    `complaints` are what the faults themselves found, `slow` the goals of time that were missed, `silent` which
+    partition was silent for longest, where there is more than one topic of which it can be.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Outcome(NamedTuple):
     account: Account
     complaints: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
+    silent: str = ""
 
     @property
     def passed(self) -> bool:
@@ -63,10 +67,23 @@ def run(cluster: Cluster, name: str, faults: Sequence[Fault], folder: Path, *, p
         ended_ms = now_ms()
         account, written = bed.settle()
         account.recovery_seconds = max(silences(written.counts, began_ms, ended_ms).values(), default=None)
-        complaints = bed.crashed()
+        complaints = [*bed.crashed(), *bed.held_up]
         complaints += [complaint for fault in faults for complaint in fault.check(bed)]
+        if account.broken or bed.held_up:
+            complaints += _evidence(bed, account)
         slow = _too_slow(faults[0], account) if len(faults) == 1 else []
     return Outcome(name, tuple(each.name for each in faults), account, tuple(complaints), tuple(slow))
+
+
+def _evidence(bed: Bed, account: Account) -> list[str]:
+    """Keep the brokers' data of a broken run, and tell a batch that is not there from one that readers pass over."""
+    folder = EVIDENCE / bed.prefix
+    bed.cluster.keep_data(bed.prefix, folder)
+    uncounted = {each.removesuffix(UNCOUNTED) for each in account.lost if each.endswith(UNCOUNTED)}
+    found = f"the brokers' data is kept in {folder}"
+    if not uncounted:
+        return [found]
+    return [found, f"{len(bed.in_the_log(uncounted))} of {len(uncounted)} counts that nobody sees lie in the log"]
 
 
 def _too_slow(fault: Fault, account: Account) -> list[str]:
