@@ -11,9 +11,9 @@ from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.calendar import AnyCalendar
 from services.sla_monitor.domain.changes import Told
 from services.sla_monitor.domain.cycles import Cycle, cycles_of
-from services.sla_monitor.domain.ladder import EscalationStep
 from services.sla_monitor.domain.policy import Policy, Target
 from services.sla_monitor.domain.progress import Clocks, key_of
+from services.sla_monitor.domain.steps import EscalationStep
 from services.sla_monitor.domain.targets import BREACHED, PAUSED, RUNNING, consumed, reach
 
 OVERDUE: Final = "overdue"

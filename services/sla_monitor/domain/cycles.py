@@ -12,7 +12,7 @@ A cycle is one run of one target; `clocks.py` says by which facts it starts and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -43,7 +43,14 @@ class Generation(NamedTuple):
 
 
 class Running(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A cycle that runs and has a mark ahead, so that it can be woken without reading all facts again."""
+    """A cycle that runs and has a mark ahead, so that it can be woken without reading all facts again.
+
+    It can be asked like a `Cycle` that neither stopped nor stands.
+    """
+
+    stopped_us: ClassVar[None] = None
+    cancelled_by: ClassVar[str] = ""
+    paused_in: ClassVar[None] = None
 
     name: str
     number: int
@@ -107,17 +114,6 @@ class Cycle:
         self.stretches: tuple[Stretch, ...] = ()
         self.superseded: tuple[Generation, ...] = ()
         self.acknowledged_us: tuple[int, ...] = ()
-
-    @classmethod
-    def going_on(cls, kept: Running, target: Target) -> Cycle:
-        """A running cycle as it was kept; what it was before its current generation is not known."""
-        start = Fact(kept.started_us, 0, "")
-        cycle = cls(kept.name, kept.number, start, kept.priority, target, frozenset())
-        cycle.generation = kept.generation
-        cycle.since_us = kept.since_us
-        cycle.stretches = kept.stretches
-        cycle.acknowledged_us = kept.acknowledged_us
-        return cycle
 
     def kept(self) -> Running:
         """What it takes to go on with this cycle, which runs."""

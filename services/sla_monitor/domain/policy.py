@@ -25,7 +25,8 @@ from services.sla_monitor.domain.forms import (
     span_us,
     whole,
 )
-from services.sla_monitor.domain.ladder import MAX_STEPS, EscalationStep, Ladder, ladder_of, parse_ladder
+from services.sla_monitor.domain.ladder import Ladder, ladder_of
+from services.sla_monitor.domain.steps import MAX_STEPS, EscalationStep, parse_ladder
 
 __all__ = ["InvalidPolicy", "Policy", "Rules", "Target", "Targets", "parse_policy", "parse_targets", "rules_of"]
 

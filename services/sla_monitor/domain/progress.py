@@ -17,14 +17,15 @@ from typing import NamedTuple
 import msgspec
 
 from services.sla_monitor.domain.calendar import AnyCalendar
-from services.sla_monitor.domain.changes import Cause, Change, Course, Told, advance, compare, go_on, withdraw
+from services.sla_monitor.domain.changes import Cause, Change, Told, compare, withdraw
+from services.sla_monitor.domain.climb import Course, advance, course_of, go_on
 from services.sla_monitor.domain.condense import condense, settle
 from services.sla_monitor.domain.conditions import NOBODY, Profile
 from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of, target_of
 from services.sla_monitor.domain.facts import MAX_FACTS, NO_PAST, Fact, Past, insert
-from services.sla_monitor.domain.ladder import steps_of
 from services.sla_monitor.domain.policy import Policy
-from services.sla_monitor.domain.targets import judge, reach
+from services.sla_monitor.domain.steps import steps_of
+from services.sla_monitor.domain.targets import judge
 
 
 class Clocks(msgspec.Struct, frozen=True, array_like=True):
@@ -120,11 +121,7 @@ def wake(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> 
 def _course(kept: Running, policy: Policy, calendar: AnyCalendar) -> Course | None:
     """A kept cycle as it goes on, None where the policy promises nothing of it any more."""
     target = target_of(policy.rules, kept)
-    if target is None:
-        return None
-    cycle = Cycle.going_on(kept, target)
-    own = calendar.of(target.calendar_id)
-    return Course(cycle, target, own, reach(cycle, target.budget_us, own))
+    return None if target is None else course_of(kept, target, calendar)
 
 
 def _wake_all(clocks: Clocks, policy: Policy, calendar: AnyCalendar, now_us: int) -> Outcome:

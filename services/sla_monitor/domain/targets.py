@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from services.sla_monitor.domain.calendar import AnyCalendar, BusinessCalendar
-from services.sla_monitor.domain.cycles import Cycle, cycles_of
+from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of
 from services.sla_monitor.domain.facts import NO_PAST, Fact, Past
 from services.sla_monitor.domain.policy import Rules, Target, Targets, rules_of
 
@@ -123,7 +123,7 @@ def judge(cycle: Cycle, calendar: AnyCalendar, now_us: int) -> TargetReport | No
 
 
 def report_of(
-    cycle: Cycle,
+    cycle: Cycle | Running,
     target: Target,
     calendar: BusinessCalendar,
     end_us: int,
@@ -189,12 +189,12 @@ def judge_superseded(cycle: Cycle, calendar: AnyCalendar) -> tuple[TargetReport,
     return tuple(reports)
 
 
-def consumed(cycle: Cycle, at_us: int, calendar: BusinessCalendar) -> int:
+def consumed(cycle: Cycle | Running, at_us: int, calendar: BusinessCalendar) -> int:
     """How much open, unpaused time a cycle had consumed at an instant; `calendar` is its target's."""
     return _elapsed(_spans(cycle, at_us), calendar)
 
 
-def reach(cycle: Cycle, open_us: int, calendar: BusinessCalendar) -> int | None:
+def reach(cycle: Cycle | Running, open_us: int, calendar: BusinessCalendar) -> int | None:
     """The first instant at which the cycle has consumed `open_us`, its last stretch going on; None while paused.
 
     A stop does not end the last stretch here: due is when it would have been due.
@@ -209,7 +209,7 @@ def reach(cycle: Cycle, open_us: int, calendar: BusinessCalendar) -> int | None:
     return calendar.add(cycle.since_us, left_us) if cycle.paused_in is None else None
 
 
-def _spans(cycle: Cycle, end_us: int) -> tuple[Span, ...]:
+def _spans(cycle: Cycle | Running, end_us: int) -> tuple[Span, ...]:
     """The stretches up to `end_us`, where the last one ends."""
     last = Span(cycle.since_us, end_us, cycle.paused_in)
     if not cycle.stretches:

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from services.sla_monitor.domain.changes import Told
 from services.sla_monitor.domain.conditions import NOBODY, Profile
 from services.sla_monitor.domain.instants import SECOND_US
-from services.sla_monitor.domain.ladder import BREACH, STEP, WARNING, Mark, next_mark, steps_of
+from services.sla_monitor.domain.ladder import BREACH, STEP, WARNING, Mark, next_mark
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy, Target, parse_policy
+from services.sla_monitor.domain.steps import steps_of
 
 POLICIES = Path(__file__).parents[3] / "services" / "sla_monitor" / "policies"
 SMALL: dict[str, Any] = {"policy_id": "small", "version": 1, "targets": {"P0": {"resolution": {"seconds": 100}}}}
