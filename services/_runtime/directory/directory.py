@@ -106,6 +106,8 @@ class Directory:
         self._next_offsets: dict[str, int] = {}
         self._ends: dict[str, int] | None = None
         self._caught_up = False
+        self.changes = 0
+        """How many records were taken in: while it stays the same, so does every answer."""
         self._lock = Lock()
 
     @overload
@@ -177,6 +179,7 @@ class Directory:
                 table.remove(key)
             else:
                 table.put(key, data)
+            self.changes += 1
         DIRECTORY_ENTITIES.labels(kind).set(len(table.entities))
 
     def passed(self, topic: str, offset: int) -> None:

@@ -45,6 +45,11 @@ class DirectoryTerms:
         self._ranked: tuple[tuple[SlaPolicyDefined, ...], tuple[str, ...]] | None = None
         self._complaints: set[tuple[object, ...]] = set()
 
+    @property
+    def changes(self) -> int:
+        """How often the directory has changed."""
+        return self._directory.changes
+
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """The first policy, by rank, whose conditions hold; else the default one. Of each the version in effect."""
         for policy_id in self._conditional():

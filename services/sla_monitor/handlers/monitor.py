@@ -45,8 +45,8 @@ from services.sla_monitor.state import (
 
 MAX_REGIMES: Final = 16
 """Policies that one ticket can be moved to, one after the other; a further one is told by the log and passed over."""
-MOVED_MAX: Final = 1_000
-"""Combinations of policies that are kept ready."""
+RULINGS_MAX: Final = 1_000
+"""Combinations of policies and calendars that are kept ready."""
 
 TELLS_OF_SOLUTION: Final = frozenset({"resolved", "closed"})
 """Nodes at which a notification tells the customer that there is a solution."""
@@ -57,6 +57,10 @@ _LOOKED_INTO: Final = frozenset({MARK, SHRINK})
 
 class Terms(Protocol):
     """Under which policy and calendar a ticket's clocks run. Answers quickly, without I/O, and never fails."""
+
+    @property
+    def changes(self) -> int:
+        """Counts up when an answer may be another than before; until then what follows from answers can be kept."""
 
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """The policy for a ticket that is opened now: the first whose conditions hold."""
@@ -112,7 +116,8 @@ class Monitor:
         self._keeping = keeping_for(
             timedelta(seconds=settings.sla_shrink_after_seconds), timedelta(seconds=settings.sla_forget_after_seconds)
         )
-        self._moved: dict[tuple[Regime, ...], tuple[tuple[Policy, ...], Policy]] = {}
+        self._rulings: dict[tuple[Regime, ...], _Ruling] = {}
+        self._rulings_of = terms.changes
 
     def on_opened(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
         """Start the clocks under the policy whose conditions hold."""
@@ -222,25 +227,19 @@ class Monitor:
         )
 
     def _ruling(self, kept: Kept) -> _Ruling:
+        """What a ticket is judged by; worked out once until the terms change, since each timer asks for it."""
+        changes = self._terms.changes
+        if changes != self._rulings_of or len(self._rulings) >= RULINGS_MAX:
+            self._rulings.clear()
+            self._rulings_of = changes
         regimes = kept.regimes
-        first = regimes[0]
-        policy = self._terms.policy(first.policy_id, first.version)
-        if len(regimes) > 1:
-            policy = self._policy_moved(regimes, policy)
-        return _Ruling(policy, self._calendars(first))
-
-    def _policy_moved(self, regimes: tuple[Regime, ...], first: Policy) -> Policy:
-        """The policies that a ticket went by, put together; worked out once until one of them changes."""
-        policies = (first, *(self._terms.policy(each.policy_id, each.version) for each in regimes[1:]))
-        known = self._moved.get(regimes)
-        if known is not None and all(one is other for one, other in zip(known[0], policies, strict=True)):
-            return known[1]
-        then = tuple((policy, each.calendar_id) for policy, each in zip(policies[1:], regimes[1:], strict=True))
-        together = policy_moved(first, then)
-        if len(self._moved) >= MOVED_MAX:
-            self._moved.clear()
-        self._moved[regimes] = (policies, together)
-        return together
+        ruling = self._rulings.get(regimes)
+        if ruling is None:
+            policies = [self._terms.policy(each.policy_id, each.version) for each in regimes]
+            then = tuple((policy, each.calendar_id) for policy, each in zip(policies[1:], regimes[1:], strict=True))
+            policy = policy_moved(policies[0], then) if then else policies[0]
+            ruling = self._rulings[regimes] = _Ruling(policy, self._calendars(regimes[0]))
+        return ruling
 
     def _calendars(self, regime: Regime) -> Calendars:
         return Calendars(self._terms.calendar(regime.calendar_id), self._named_calendar)
