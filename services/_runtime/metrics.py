@@ -4,6 +4,8 @@ A service that needs another one adds it to its section at the end. Names begin 
 unit (counters with `_total`), and labels have few values: never a ticket, tenant, person, pool or address.
 """
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import (
@@ -25,6 +27,21 @@ _LATENESS_SECONDS: Final = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300
 _BATCH_RECORDS: Final = (1, 5, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000)
 
 
+class BatchHistogram(Histogram):
+    """A histogram that takes what a whole batch measured: by `observe`, 1.5 µs a value, timers would feel it."""
+
+    def observe_all(self, amounts: Iterable[float]) -> None:
+        """Observe every amount."""
+        ordered = sorted(amounts)
+        counted = 0
+        for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
+            reached = bisect_right(ordered, bound)
+            if reached > counted:
+                bucket.inc(reached - counted)
+                counted = reached
+        self._sum.inc(sum(ordered))
+
+
 def _counter(name: str, meaning: str, *labels: str) -> Counter:
     return Counter(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
 
@@ -33,8 +50,8 @@ def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
     return Gauge(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
 
 
-def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> Histogram:
-    return Histogram(f"aftercare_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
+def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> BatchHistogram:
+    return BatchHistogram(f"aftercare_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
 
 
 # ---------------------------------------------------------------- every process

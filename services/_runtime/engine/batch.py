@@ -169,8 +169,3 @@ class Batch(Generic[S]):
         self.records_by_topic: Counter[str] = Counter()
         self.set_aside: dict[Reason, int] = {}
         self.lateness_seconds: list[float] = []
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to write: only timers were looked at, and all of them were stale."""
-        return not self.outputs and not any(part.overlay or part.parked for part in self.partitions.values())

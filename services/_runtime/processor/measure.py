@@ -72,8 +72,7 @@ class Meter:
         self._records.observe(sum(batch.records_by_topic.values()))
         self._transaction_seconds.observe(transaction_seconds)
         self.holds(partitions)
-        for seconds in batch.lateness_seconds:
-            self._lateness_seconds.observe(seconds)
+        self._lateness_seconds.observe_all(batch.lateness_seconds)
         for topic, count in Counter(output.topic for output in batch.outputs).items():
             metrics.PROCESSOR_OUTPUTS.labels(self._name, topic).inc(count)
         for topic, count in batch.records_by_topic.items():

@@ -45,8 +45,9 @@ S = TypeVar("S")
 
 IDLE_SECONDS: Final = 0.1
 LAG_EVERY_SECONDS: Final = 5.0
-RECORDS_PER_WRITE: Final = 500
-"""So many are decided before their outputs are handed to the client, which sends them while the next are decided."""
+INPUTS_PER_WRITE: Final = 500
+"""So many records, or timers, are decided before their outputs are handed to the client: it sends them while the next
+are decided."""
 TIMERS_PER_BATCH: Final = 5_000
 REWRITES_PER_BATCH: Final = 2_000
 ATTEMPTS_MAX: Final = 3
@@ -261,24 +262,25 @@ class Session(Generic[S]):
         self, batch: Batch[S], records: list[Record], may_fire: Mapping[int, datetime], outdated: Sequence[int]
     ) -> None:
         """Decide a batch into one transaction, handing outputs to the client as they come."""
-        if records:
-            self._begin(records, (*may_fire, *outdated))
-        for first in range(0, len(records), RECORDS_PER_WRITE):
+        self._begin(records, (*may_fire, *outdated))
+        for first in range(0, len(records), INPUTS_PER_WRITE):
             written = len(batch.outputs)
-            self._engine.process(batch, records[first : first + RECORDS_PER_WRITE])
+            self._engine.process(batch, records[first : first + INPUTS_PER_WRITE])
             self._writer.write(batch.outputs[written:])
-        written = len(batch.outputs)
         for partition, until in may_fire.items():
-            self._engine.fire(batch, partition, until, TIMERS_PER_BATCH)
+            self._fire(batch, partition, until)
         for partition in outdated:
             self._engine.rewrite(batch, partition, REWRITES_PER_BATCH)
-        if not records:
-            if batch.is_empty:
-                self._engine.commit(batch)
-                return
-            self._begin(records, (*may_fire, *outdated))
-        self._writer.write(batch.outputs[written:])
         self._commit(batch)
+
+    def _fire(self, batch: Batch[S], partition: int, until: datetime) -> None:
+        """Decide what is due in a partition, up to `TIMERS_PER_BATCH`."""
+        for limit in range(INPUTS_PER_WRITE, TIMERS_PER_BATCH + 1, INPUTS_PER_WRITE):
+            written = len(batch.outputs)
+            self._engine.fire(batch, partition, until, limit)
+            self._writer.write(batch.outputs[written:])
+            if len(batch.partitions[partition].fired) < limit:
+                return
 
     def _begin(self, records: Sequence[Record], without_records: Iterable[int]) -> None:
         self._began_at_seconds = self._clock.monotonic_seconds()

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from services._runtime.metrics import REGISTRY
+from services._runtime.metrics import REGISTRY, BatchHistogram
 
 OURS = [metric for metric in REGISTRY.collect() if metric.name.startswith("aftercare_")]
 FORBIDDEN_LABELS = {
@@ -65,3 +65,26 @@ def is_business(metric: Metric) -> bool:
     """Gauges of the services' own sections count things that have no unit."""
     sections = ("intake", "router", "sla", "notifier", "feedback")
     return metric.name.removeprefix("aftercare_").startswith(sections)
+
+
+def test_a_batch_is_observed_as_its_values_would_be() -> None:
+    values = [0.05, 0.04, 7.0, 0.2, 7.0, 1e9]
+    one_by_one, at_once = (
+        BatchHistogram(f"aftercare_test_{name}_seconds", "a test", registry=None, buckets=(0.05, 0.1, 1.0, 10.0))
+        for name in ("one_by_one", "at_once")
+    )
+    for value in values:
+        one_by_one.observe(value)
+    at_once.observe_all(values)
+    at_once.observe_all([])
+
+    def samples(histogram: BatchHistogram) -> list[tuple[str, float]]:
+        (metric,) = histogram.collect()
+        return [
+            (f"{sample.name.removeprefix(metric.name)}{sample.labels}", sample.value)
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        ]
+
+    assert samples(at_once) == samples(one_by_one)
+    assert samples(at_once)
