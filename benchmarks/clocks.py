@@ -7,21 +7,19 @@ reader of `ticket.sla`, from the instant at which its target was due: what is br
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from benchmarks.burst import Burst, Fired, burst, dues_within
 from benchmarks.engines.catalog import CLOCKS
 from benchmarks.engines.clocks import LONG, SHORT, openings
-from benchmarks.engines.running import order_for, require_alive, watched
-from benchmarks.hop import Reader
-from benchmarks.timers import LEAD_SECONDS, SETTLE_SECONDS, YEAR_SECONDS, Burst, Restored, restored
+from benchmarks.engines.running import order_for, watched
+from benchmarks.timers import YEAR_SECONDS, Restored, restored
 from benchmarks.topics import make_topics
-from benchmarks.work import fill
+from benchmarks.work import fill, ticket_id
 from deploy.local.processes import Running
-from deploy.local.waiting import until
 from schemas.ticket_sla import TargetBreached
 from schemas.topics import TICKET_SLA
 
@@ -32,7 +30,6 @@ COMMANDS: Final = "clocks-commands"
 
 class _Data(msgspec.Struct):
     ticket_id: str
-    due_at: str | None
 
 
 class _Event(msgspec.Struct):
@@ -41,26 +38,6 @@ class _Event(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Event).decode
-
-
-class _Breaches:
-    """The breaches that were read: how often each ticket's, and how late each was when first read, in seconds."""
-
-    def __init__(self, dues: dict[str, float]) -> None:
-        self.times: Counter[str] = Counter()
-        self.late_seconds: list[float] = []
-        self.last_at = 0.0
-        self._dues = dues
-
-    def take(self, value: bytes, at: float) -> None:
-        event = _decode(value)
-        due_at = self._dues.get(event.data.ticket_id)
-        if event.type != TargetBreached.type_name or due_at is None:
-            return
-        self.times[event.data.ticket_id] += 1
-        self.last_at = at
-        if self.times[event.data.ticket_id] == 1:
-            self.late_seconds.append(at - due_at)
 
 
 class ClockBed:
@@ -82,28 +59,18 @@ class ClockBed:
 
     def let_come_due(self, running: Running, targets: int, within_seconds: float) -> Burst:
         """Open tickets whose targets come due evenly within so many seconds from a moment on, and read the breaches."""
-        begin = time.time() + LEAD_SECONDS + targets / PER_SECOND_TO_PREPARE
-        dues = [begin + within_seconds * number / targets for number in range(targets)]
-        breaches = _Breaches(
-            {key: due for (key, _), due in zip(openings(self._tickets, SHORT, dues), dues, strict=True)}
-        )
-        with Reader(self._bootstrap, TICKET_SLA.name, breaches.take, time.time):
-            self._open(SHORT, dues)
-            deadline = begin + within_seconds + SETTLE_SECONDS
-            until(
-                lambda: len(breaches.times) >= targets or not running.is_alive(),
-                max(0.0, deadline - time.time()),
-                f"{targets} breaches",
-            )
-            require_alive(running)
-        return Burst(
-            due=targets,
-            fired=len(breaches.times),
-            doubled=sum(breaches.times.values()) - len(breaches.times),
-            early=sum(late < 0 for late in breaches.late_seconds),
-            seconds_to_last=round(breaches.last_at - begin, 2),
-            late_seconds=breaches.late_seconds,
-        )
+        dues = dues_within(targets, within_seconds, PER_SECOND_TO_PREPARE)
+        due_at = {ticket_id(number): due for number, due in enumerate(dues, self._tickets)}
+
+        def breached(value: bytes) -> Fired | None:
+            event = _decode(value)
+            ticket = event.data.ticket_id
+            if event.type != TargetBreached.type_name or ticket not in due_at:
+                return None
+            return ticket, due_at[ticket]
+
+        place = self._bootstrap, TICKET_SLA.name
+        return burst(place, running, dues, lambda: self._open(SHORT, dues), breached)
 
     def restore(self) -> Restored:
         """Start the process again on what is in the changelog, and stop it once it runs."""

@@ -20,10 +20,8 @@ from benchmarks.clocks import ClockBed
 from benchmarks.engines.catalog import CLOCKS, PEERS_PYTHON
 from benchmarks.engines.progress import memory_bytes
 from benchmarks.engines.running import started
-from benchmarks.figures import spread
 from benchmarks.section import Bench, Goal, Section
 from benchmarks.sla_history import history
-from benchmarks.timers import Burst
 from deploy.local.folders import REPOSITORY
 
 OPEN: Final = (1_000_000, 20_000)
@@ -117,19 +115,12 @@ def _clocks(bench: Bench, form: int) -> dict[str, Any]:
         "open": OPEN[form],
         "opened_per_second": round(opened_per_second),
         "resident_bytes": resident,
-        "due_in_one_second": _burst(burst),
-        "paced": _burst(paced) | {"per_second": PACE_PER_SECOND[form]},
+        "due_in_one_second": burst.figures,
+        "paced": paced.figures | {"per_second": PACE_PER_SECOND[form]},
         "restore": asdict(restored) | {"tickets": OPEN[form] + burst.due + paced.due},
     }
     _show(bench, clocks)
     return clocks
-
-
-def _burst(burst: Burst) -> dict[str, Any]:
-    numbers = asdict(burst)
-    late = numbers.pop("late_seconds")
-    exact = burst.fired == burst.due and not burst.doubled and not burst.early
-    return numbers | {"exactly_once": exact, "lateness_ms": spread([seconds * 1_000 for seconds in late])}
 
 
 def _show(bench: Bench, clocks: dict[str, Any]) -> None:
@@ -140,7 +131,8 @@ def _show(bench: Bench, clocks: dict[str, Any]) -> None:
     )
     bench.console.print(
         f"{burst['due']:,} due in one second: {burst['fired']:,} breached, {burst['doubled']} doubled, "
-        f"{burst['early']} early, the last read {burst['seconds_to_last']} s after the first was due"
+        f"{burst['early']} early, the last read {burst['seconds_to_last']} s after the first was due, "
+        f"{burst['cpu_microseconds']} µs of CPU each"
     )
     bench.console.print(
         f"lateness at {paced['per_second']:,}/s, in ms: {paced['lateness_ms']} ({paced['due']:,} targets)"

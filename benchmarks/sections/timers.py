@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from statistics import median
 from typing import Any, Final
 
@@ -11,9 +10,8 @@ from rich.console import Console
 from benchmarks.engines.catalog import REMINDERS
 from benchmarks.engines.progress import memory_bytes
 from benchmarks.engines.running import started
-from benchmarks.figures import spread
 from benchmarks.section import Bench, Goal, Section
-from benchmarks.timers import Burst, Restored, TimerBed
+from benchmarks.timers import Restored, TimerBed
 
 BURST: Final = (100_000, 5_000)
 PACE_PER_SECOND: Final = (1_000, 500)
@@ -37,19 +35,12 @@ def _run(bench: Bench) -> dict[str, Any]:
         "pending": pending,
         "set_per_second": round(set_per_second),
         "resident_bytes": resident,
-        "due_in_one_second": _burst(burst),
-        "paced": _burst(paced) | {"per_second": PACE_PER_SECOND[form]},
+        "due_in_one_second": burst.figures,
+        "paced": paced.figures | {"per_second": PACE_PER_SECOND[form]},
     }
     restore = _restore(keys, pending, restores)
     _show(bench.console, timers, restore)
     return {"timers": timers, "restore": restore}
-
-
-def _burst(burst: Burst) -> dict[str, Any]:
-    numbers = asdict(burst)
-    late = numbers.pop("late_seconds")
-    exact = burst.fired == burst.due and not burst.doubled and not burst.early
-    return numbers | {"exactly_once": exact, "lateness_ms": spread([seconds * 1_000 for seconds in late])}
 
 
 def _restore(keys: int, timers: int, restores: list[Restored]) -> dict[str, Any]:
@@ -68,7 +59,8 @@ def _show(console: Console, timers: dict[str, Any], restore: dict[str, Any]) -> 
     console.print(f"{timers['pending']:,} timers pending, set at {timers['set_per_second']:,}/s")
     console.print(
         f"{burst['due']:,} due in one second: {burst['fired']:,} fired, {burst['doubled']} doubled, "
-        f"{burst['early']} early, the last read {burst['seconds_to_last']} s after the first was due"
+        f"{burst['early']} early, the last read {burst['seconds_to_last']} s after the first was due, "
+        f"{burst['cpu_microseconds']} µs of CPU each"
     )
     console.print(f"lateness at {paced['per_second']:,}/s, in ms: {paced['lateness_ms']} ({paced['due']:,} timers)")
     console.print(
