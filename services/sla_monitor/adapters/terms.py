@@ -7,8 +7,9 @@ could be used, the packaged one, 24/7. Each event on `ticket.sla` says which pol
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.directory import CalendarDefined, SlaPolicyDefined
 from services._runtime.clock import Clock
@@ -27,6 +28,17 @@ COMPLAINTS_MAX: Final = 1_000
 log = get_logger(__name__)
 
 
+class _Choice(NamedTuple):
+    """The usable versions of one policy, the highest first, each with when it takes effect (None: always)."""
+
+    versions: tuple[tuple[datetime | None, Policy], ...]
+    is_default: bool = False
+
+    def in_effect(self, at: datetime) -> Policy | None:
+        """The highest version that is in effect."""
+        return next((policy for since, policy in self.versions if since is None or since <= at), None)
+
+
 class DirectoryTerms:
     """The `handlers.Terms` of a running service. For one thread: what is compiled is kept without a lock.
 
@@ -42,7 +54,8 @@ class DirectoryTerms:
         self._always = BusinessCalendar(ALWAYS)
         self._policies: dict[tuple[str, int], tuple[SlaPolicyDefined, Policy | None]] = {}
         self._calendars: dict[str, tuple[CalendarDefined, BusinessCalendar]] = {}
-        self._ranked: tuple[tuple[SlaPolicyDefined, ...], tuple[str, ...]] | None = None
+        self._choices: tuple[_Choice, ...] = ()
+        self._choices_of = -1
         self._complaints: set[tuple[object, ...]] = set()
 
     @property
@@ -52,11 +65,14 @@ class DirectoryTerms:
 
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """The first policy, by rank, whose conditions hold; else the default one. Of each the version in effect."""
-        for policy_id in self._conditional():
-            policy = self._in_effect(policy_id, opened_at)
-            if policy is not None and policy.when.wanted and policy.when.hold_for(profile):
+        if self._choices_of != self._directory.changes:
+            self._choices_of = self._directory.changes
+            self._choices = self._ranked()
+        for choice in self._choices:
+            policy = choice.in_effect(opened_at)
+            if policy is not None and (choice.is_default or (policy.when.wanted and policy.when.hold_for(profile))):
                 return policy
-        return self._in_effect(self._default_id, opened_at) or self._own(self._default_id)
+        return self._own(self._default_id)
 
     def find(self, policy_id: str, version: int) -> Policy | None:
         """That version and no other, None where there is none that can be used."""
@@ -106,32 +122,34 @@ class DirectoryTerms:
         own = self._packaged.get(policy_id)
         return own if own is not None and own.version == version else None
 
-    def _conditional(self) -> tuple[str, ...]:
-        """The ids of policies that may have conditions, by rank; sorted anew when the directory has others."""
-        defined = self._directory.all(SlaPolicyDefined)
-        if self._ranked is None or self._ranked[0] != defined:
-            ranks = {
-                policy.policy_id: policy.rank
-                for policy in self._packaged.values()
-                if policy.beside is None or policy.beside == self._default_id
-            }
-            for each in defined:
-                policy = self._compiled(each)
-                if policy is not None:
-                    ranks[policy.policy_id] = policy.rank
-            ranked = tuple(sorted(ranks, key=lambda policy_id: (ranks[policy_id], policy_id)))
-            self._ranked = (defined, ranked)
-        return self._ranked[1]
+    def _ranked(self) -> tuple[_Choice, ...]:
+        """The policies among which a new ticket's is found, by rank, with the default one behind them.
 
-    def _in_effect(self, policy_id: str, opened_at: datetime) -> Policy | None:
-        """The highest version that is in effect and can be used."""
+        Put together anew when the directory changes: openings are many, and ask for it each.
+        """
+        ranks = {
+            policy.policy_id: policy.rank
+            for policy in self._packaged.values()
+            if policy.beside is None or policy.beside == self._default_id
+        }
+        for each in self._directory.all(SlaPolicyDefined):
+            policy = self._compiled(each)
+            if policy is not None:
+                ranks[policy.policy_id] = policy.rank
+        ranked = sorted(ranks, key=lambda policy_id: (ranks[policy_id], policy_id))
+        choices = [_Choice(tuple(self._usable(policy_id))) for policy_id in ranked]
+        conditional = [each for each in choices if any(policy.when.wanted for _, policy in each.versions)]
+        return (*conditional, _Choice(tuple(self._usable(self._default_id)), is_default=True))
+
+    def _usable(self, policy_id: str) -> Iterator[tuple[datetime | None, Policy]]:
+        """The versions of a policy that can be used, the highest first and the packaged one last, and since when."""
         for defined in reversed(self._directory.versions(SlaPolicyDefined, policy_id)):
             policy = self._compiled(defined)
-            if policy is not None and _in_effect(defined, policy, opened_at):
-                return policy
+            if policy is not None:
+                yield defined.effective_from or _stated(policy), policy
         own = self._packaged.get(policy_id)
-        since_us = own.effective_from_us if own is not None else None
-        return own if since_us is None or to_datetime(since_us) <= opened_at else None
+        if own is not None:
+            yield _stated(own), own
 
     def _own(self, policy_id: str) -> Policy:
         if policy_id not in self._packaged:
@@ -193,7 +211,6 @@ def compile_calendar(defined: CalendarDefined, loaded_at: datetime | None = None
     return calendar
 
 
-def _in_effect(defined: SlaPolicyDefined, policy: Policy, opened_at: datetime) -> bool:
-    stated = policy.effective_from_us
-    effective_from = defined.effective_from or (to_datetime(stated) if stated is not None else None)
-    return effective_from is None or effective_from <= opened_at
+def _stated(policy: Policy) -> datetime | None:
+    """Since when a policy counts by its own word, None: always."""
+    return to_datetime(policy.effective_from_us) if policy.effective_from_us is not None else None
