@@ -7,7 +7,7 @@ a `Refusal` where the command's own fields make it senseless.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from schemas.parts import Actor
 from schemas.ticket_commands import (
@@ -160,16 +160,23 @@ def escalate_ticket(story: Story, command: EscalateTicket) -> Outcome | Refusal:
 
 def acknowledge_escalation(story: Story, command: AcknowledgeEscalation) -> Outcome | Refusal:
     """State who answers for an escalation."""
+    refusal = half_named(command)
+    if refusal is not None:
+        return refusal
+    story.tell(EscalationAcknowledged, story.ticket.status, **acknowledged(command))
+    return story.end()
+
+
+def half_named(command: AcknowledgeEscalation) -> Refusal | None:
+    """Why an acknowledgement can't be understood, None where it can."""
     if (command.target is None) != (command.cycle is None):
         return Refusal("a target and its cycle go together; both or neither would be legal")
-    story.tell(
-        EscalationAcknowledged,
-        story.ticket.status,
-        actor=command.actor,
-        target=command.target,
-        cycle=command.cycle,
-    )
-    return story.end()
+    return None
+
+
+def acknowledged(command: AcknowledgeEscalation) -> dict[str, Any]:
+    """What is stated of an acknowledgement."""
+    return {"actor": command.actor, "target": command.target, "cycle": command.cycle}
 
 
 def submit_plan(story: Story, command: SubmitPlan) -> Outcome | Refusal:

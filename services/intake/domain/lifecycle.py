@@ -36,7 +36,7 @@ from schemas.ticket_commands import (
     ResolveTicket,
     SubmitPlan,
 )
-from schemas.ticket_events import CommandRefused, TicketClassified, TicketOpened
+from schemas.ticket_events import CommandRefused, EscalationAcknowledged, TicketClassified, TicketOpened
 from schemas.vocabulary import ActorKind, Status
 from services.intake.domain import commands
 from services.intake.domain.commands import Refusal
@@ -74,6 +74,8 @@ _CAPACITIES: Final = {
 }
 _IN_CHARGE: Final = (Who.ASSIGNEE, Who.COORDINATOR)
 _STAFF: Final = (*_IN_CHARGE, Who.TECHNICIAN, Who.SYSTEM)
+_STRANGER: Final = Refusal("the ticket is another tenant's; nothing is legal")
+"""Says nothing of the ticket's state: the sender has no business with it."""
 _CUSTOMER_SIDE: Final = (Who.REQUESTER, Who.COORDINATOR, Who.SYSTEM)
 
 RULES: Final[Mapping[type[Contract], Rule]] = {
@@ -108,7 +110,7 @@ def decide(state: State | None, command: Contract, moment: Moment, policy: Ledge
     if moment.mark in state.recent:
         return None
     if isinstance(state, Remnant):
-        return _refused_remnant(state, command, moment, policy, _over(state))
+        return _after_the_end(state, command, moment, policy)
     story = Story(state, moment, policy)
     rule = RULES[kind]
     refusal = _refusal(rule, state, command, moment)
@@ -199,15 +201,17 @@ def capacity_of(ticket: Ticket, actor: Actor) -> Who:
 
 def _refusal(rule: Rule, ticket: Ticket, command: Any, moment: Moment) -> Refusal | None:
     if moment.tenant != ticket.tenant:
-        # Says nothing of the ticket's state: the sender has no business with it.
-        return Refusal("the ticket is another tenant's; nothing is legal")
+        return _STRANGER
     if ticket.status not in rule.statuses:
         kind: type[Contract] = type(command)
         return _illegal(kind, ticket.status)
     if rule.who and (who := capacity_of(ticket, command.actor)) not in rule.who:
-        legal = " or ".join(rule.who)
-        return Refusal(f"{who.value} may not give {type(command).__name__}; it is legal for {legal}")
+        return _not_for(command, who, rule.who)
     return None
+
+
+def _not_for(command: Any, who: Who, legal: tuple[Who, ...]) -> Refusal:
+    return Refusal(f"{who.value} may not give {type(command).__name__}; it is legal for {' or '.join(legal)}")
 
 
 @cache
@@ -230,6 +234,25 @@ def _never_opened(moment: Moment, policy: LedgerPolicy) -> Remnant:
         wakes_at=moment.decided_at + timedelta(seconds=policy.forget_after_seconds),
         opened=False,
     )
+
+
+def _after_the_end(remnant: Remnant, command: Any, moment: Moment, policy: LedgerPolicy) -> Outcome:
+    """What a command makes of what is kept of a ticket: an acknowledgement is stated, everything else refused.
+
+    Whoever opens an old mail of a closed ticket and answers for it did nothing wrong, and a clock that still waits for
+    that (a low rating's) gets it.
+    """
+    refusal: str = _over(remnant)
+    rule = RULES[AcknowledgeEscalation.struct]
+    if type(command) is AcknowledgeEscalation.struct and remnant.status in rule.statuses:
+        who = _CAPACITIES[command.actor.kind]
+        no = commands.half_named(command) if who in rule.who else _not_for(command, who, rule.who)
+        if moment.tenant != remnant.tenant:
+            no = _STRANGER
+        if no is None:
+            return tell_remnant(remnant, moment, policy, EscalationAcknowledged, **commands.acknowledged(command))
+        refusal = no
+    return _refused_remnant(remnant, command, moment, policy, refusal)
 
 
 def _over(remnant: Remnant) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -363,6 +364,7 @@ def test_a_cancelled_or_merged_ticket_shrinks_and_frees_its_technician(command: 
 def test_a_command_for_a_merged_ticket_is_told_where_to_go() -> None:
     merged = decided(v.ticket_in(Status.QUEUED), v.merge(), "c-1")
     refused = decided(merged.state, v.message(), "c-2")
+    assert "cancelled for good" in refusal_of(decided(over(Status.CANCELLED), v.acknowledge(v.LI)))
     assert v.OTHER_ID in refusal_of(refused)
     check_valid(list(refused.facts))
 
@@ -400,3 +402,27 @@ def test_a_changed_policy_changes_nothing_but_what_the_clocks_go_by() -> None:
     outcome = decided(v.ticket_in(Status.QUEUED), v.repolicy())
     assert names(outcome) == [("PolicyChanged", Status.QUEUED)]
     assert not outcome.work
+
+
+def over(status: Status = Status.CLOSED, **fields: Any) -> Remnant:
+    return Remnant(v.ID, v.TENANT, status, sequence=9, generation=1, wakes_at=v.later(3_600), **fields)
+
+
+def test_an_acknowledgement_that_comes_when_the_ticket_is_long_closed_is_stated_once() -> None:
+    outcome = decided(over(), v.acknowledge(v.LI, "dissatisfaction", 1))
+    assert names(outcome) == [("EscalationAcknowledged", Status.CLOSED)]
+    (fact,) = outcome.facts
+    assert (fact.sequence, fact.target, fact.cycle) == (10, "dissatisfaction", 1)  # type: ignore[attr-defined]
+    check_valid(list(outcome.facts))
+    assert lifecycle.decide(outcome.state, v.acknowledge(v.LI, "dissatisfaction", 1), v.moment(), v.POLICY) is None
+
+
+def test_a_late_acknowledgement_is_no_way_around_who_may_give_one_and_how() -> None:
+    assert "may not give" in refusal_of(decided(over(), v.acknowledge(v.CUSTOMER)))
+    assert "go together" in refusal_of(decided(over(), v.acknowledge(v.LI, "resolution")))
+    assert "for good" in refusal_of(decided(over(), v.plan()))
+    assert "legal now: OpenTicket" in refusal_of(decided(over(Status.CANCELLED, opened=False), v.acknowledge(v.LI)))
+    assert "cancelled for good" in refusal_of(decided(over(Status.CANCELLED), v.acknowledge(v.LI)))
+    assert v.OTHER_ID in refusal_of(decided(over(Status.MERGED, into_ticket_id=v.OTHER_ID), v.acknowledge(v.LI)))
+    stranger = msgspec.structs.replace(over(), tenant="another")
+    assert "another tenant" in refusal_of(decided(stranger, v.acknowledge(v.LI)))
