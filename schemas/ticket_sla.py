@@ -6,9 +6,18 @@ fact about a target can be stated once only.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from schemas.contract import Contract, Instant
 from schemas.parts import Pause, Segment
 from schemas.vocabulary import Count, Line, Name, Priority, Sequence, TicketId
+
+
+class Verdict(StrEnum):
+    """What a clock that stopped is judged."""
+
+    MET = "met"
+    BREACHED = "breached"
 
 
 class TargetEvent(Contract):
@@ -58,6 +67,8 @@ class TargetWarned(TargetEvent, type_name="aftercare.sla.target_warned.v1"):
     """The given percentage of the budget is used up."""
 
     percent: Count
+    segments: list[Segment]
+    pauses: list[Pause] = []
 
 
 class TargetMet(TargetEvent, type_name="aftercare.sla.target_met.v1"):
@@ -69,9 +80,22 @@ class TargetMet(TargetEvent, type_name="aftercare.sla.target_met.v1"):
 
 
 class TargetBreached(TargetEvent, type_name="aftercare.sla.target_breached.v1"):
-    """Stopped after due, or not stopped when due had passed (`stopped_at` null)."""
+    """Stopped after due, or not stopped when due had passed (`stopped_at` null): then `TargetCompleted` follows."""
 
     stopped_at: Instant | None = None
+    segments: list[Segment]
+    pauses: list[Pause] = []
+
+
+class TargetCompleted(TargetEvent, type_name="aftercare.sla.target_completed.v1"):
+    """A stop under a verdict that was told before, with what was consumed in the end.
+
+    Either the clock was breached while it ran and has stopped now, or an event that came late moves a stop and leaves
+    the verdict. The latest one holds; it is no further verdict, so whoever counts verdicts doesn't count it.
+    """
+
+    verdict: Verdict
+    stopped_at: Instant
     segments: list[Segment]
     pauses: list[Pause] = []
 
@@ -107,3 +131,5 @@ class EscalationRaised(TargetEvent, type_name="aftercare.sla.escalation_raised.v
     acknowledge_by: Instant | None = None
     plan: bool = False
     late: bool = False
+    segments: list[Segment]
+    pauses: list[Pause] = []

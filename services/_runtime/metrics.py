@@ -204,7 +204,7 @@ ROUTER_WAIT_SECONDS: Final = _histogram(
 SLA_TARGETS: Final = _counter(
     "sla_targets_total",
     "What was told of SLA targets: started, paused, resumed, retargeted, warned, met, breached, breach_retracted, "
-    "cancelled, escalated.",
+    "cancelled, escalated, completed (stopped under a verdict told before).",
     "target",
     "what",
 )

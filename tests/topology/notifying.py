@@ -197,7 +197,7 @@ class Ticket:
     def warned(
         self, percent: int = 75, target: str = "resolution", cycle: int = 1, priority: str | None = None
     ) -> None:
-        self._clock(TargetWarned, target, cycle, priority, percent=percent)
+        self._clock(TargetWarned, target, cycle, priority, percent=percent, segments=[])
 
     def breached(self, target: str = "resolution", cycle: int = 1, priority: str | None = None) -> None:
         self._clock(TargetBreached, target, cycle, priority, segments=[])

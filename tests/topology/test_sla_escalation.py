@@ -21,8 +21,9 @@ from schemas.ticket_events import (
     TicketEscalated,
     TicketQueued,
     TicketRated,
+    TicketResolved,
 )
-from schemas.ticket_sla import EscalationRaised, TargetBreached, TargetEvent
+from schemas.ticket_sla import EscalationRaised, TargetBreached, TargetCompleted, TargetEvent, TargetWarned
 from schemas.topics import TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA
 from schemas.vocabulary import Level, Medium, Role, Status
 from services._runtime.directory.directory import Directory
@@ -195,8 +196,8 @@ def test_an_escalation_that_wants_a_plan_gets_one_within_the_hour_or_is_escalate
     assert escalated(desk) == ["escalation_plan 1.1 started"]
     assert escalated(desk, step=2) == []
     assert only(desk.wait(HOUR + 1), "escalation_plan") == ["1.1 warned-75", "1.1 breached", "1.1 escalated-3"]
-    # Its breach was told; that it comes after all only stops the clock.
-    assert desk.happens(PlanSubmitted, Status.IN_PROGRESS, actor=SYSTEM, plan="p") == []
+    # Its breach was told; that it comes after all stops the clock, which is no further verdict.
+    assert desk.happens(PlanSubmitted, Status.IN_PROGRESS, actor=SYSTEM, plan="p") == ["escalation_plan 1.1 completed"]
     assert escalated(desk, step=2) == ["escalation_plan 2.1 started"]
     assert desk.happens(PlanSubmitted, Status.IN_PROGRESS, actor=SYSTEM, plan="p") == ["escalation_plan 2.1 met"]
 
@@ -436,6 +437,45 @@ def test_a_verdict_carries_the_segments_and_the_pauses_that_were_consumed() -> N
     assert [(each.start, each.end, each.status) for each in breached.pauses] == [
         ("2026-01-07T09:00:00Z", "2026-01-07T10:00:00Z", "pending")
     ]
+
+
+def test_warnings_and_steps_carry_what_was_consumed_and_a_late_stop_the_total() -> None:
+    desk = ladder_desk()
+    desk.wait(HOUR)
+    desk.status(Status.PENDING)
+    desk.wait(HOUR)
+    desk.status(Status.IN_PROGRESS)
+    desk.driver.advance(HOUR)
+    warned = next(event.data for event in desk.read() if isinstance(event.data, TargetWarned))
+    hours = [("2026-01-07T08:00:00Z", "2026-01-07T09:00:00Z"), ("2026-01-07T10:00:00Z", "2026-01-07T11:00:00Z")]
+    assert [(each.start, each.end) for each in warned.segments] == hours
+    assert [each.status for each in warned.pauses] == ["pending"]
+    desk.driver.advance(2 * HOUR + 1)
+    breached, step = (event.data for event in desk.read()[-2:])
+    assert isinstance(step, EscalationRaised)
+    assert (step.segments, step.pauses) == (breached.segments, breached.pauses)
+    desk.driver.advance(HOUR - 1)
+    desk.driver.read(TICKET_SLA)
+    desk.sequence += 1
+    fields: dict[str, Any] = {"technician_id": "t", "solution": "s", "closes_at": desk.driver.now}
+    desk.repeat(TicketResolved, Status.RESOLVED, desk.sequence, **fields)
+    (completed,) = (event.data for event in desk.read())
+    assert isinstance(completed, TargetCompleted)
+    assert (completed.verdict, completed.elapsed_seconds, completed.budget_seconds) == ("breached", 5 * HOUR, 4 * HOUR)
+    assert completed.stopped_at == START + timedelta(hours=6)
+    assert completed.segments[-1].end == "2026-01-07T14:00:00Z"
+
+
+def test_an_acknowledgement_of_a_ticket_that_was_let_go_tells_nothing_and_stops_nothing() -> None:
+    desk = ladder_desk()
+    desk.wait(5 * HOUR)
+    desk.resolve()
+    desk.close()
+    desk.wait(3 * DAY)
+    assert desk.kept().shrunk
+    assert desk.happens(EscalationAcknowledged, Status.CLOSED, actor=SYSTEM, target="resolution", cycle=1) == []
+    assert desk.wait(DAY) == []
+    assert desk.driver.dead_letters() == []
 
 
 # ── what is malformed ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -415,7 +415,7 @@ def test_a_reopening_starts_a_cycle_with_the_full_budget(desk: Desk) -> None:
     desk.open()
     desk.reply()
     desk.wait(HOUR)
-    assert desk.resolve() == ["resolution 1.1 met"]
+    assert desk.resolve() == ["assignment 1.1 completed", "resolution 1.1 met"]
     desk.wait(10 * HOUR)
     assert desk.ask(Status.RESOLVED) == []
     assert desk.reopen() == ["resolution 2.1 started"]

@@ -223,9 +223,10 @@ _STATES: Final = {
 def _target_change(type_name: str, kind: str, data: sla.TargetEvent) -> TargetChange | CountChange:
     if isinstance(data, sla.EscalationRaised):
         return CountChange(kind=kind)  # a step of a ladder; the target's state was told before
+    final = data.verdict.value if isinstance(data, sla.TargetCompleted) else None
     view = {
         "target": data.target,
-        "state": _STATES.get(type_name) or ("running" if data.due_at is not None else "paused"),
+        "state": final or _STATES.get(type_name) or ("running" if data.due_at is not None else "paused"),
         "cycle": data.cycle,
         "due_at": written(data.due_at) if data.due_at is not None else None,
         "budget_seconds": data.budget_seconds,

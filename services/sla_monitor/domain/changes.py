@@ -31,6 +31,8 @@ RETARGETED: Final = "retargeted"
 WARNED: Final = "warned"
 RETRACTED: Final = "breach_retracted"
 ESCALATED: Final = "escalated"
+COMPLETED: Final = "completed"
+"""A stop that brings no new verdict: of a clock that was breached before, or moved by an event that came late."""
 
 _CANCELLATIONS: Final = {
     f.CANCELLED: "the ticket was withdrawn",
@@ -48,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     are the numbers of the last warning and ladder step told. `next_us` is when the next mark will be passed. `ladder`
     are the steps that the ladder has, as bits, of the policy of `regime`: both fixed when the cycle started. `repeats`
     counts how often the last step was repeated, `told_open_us` is what the clock had consumed when it was told first.
+    `final` is when a clock stopped and what it had consumed then, None while it runs.
     """
 
     generation: int
@@ -62,6 +65,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
     regime: int = 0
     repeats: int = 0
     told_open_us: int = 0
+    final: tuple[int, int] | None = None
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -135,6 +139,7 @@ def compare(
         breached=tuple(sorted(breached)),
         retractions=told.retractions + len(fallen),
         next_us=None,
+        final=_final(shown),
     )
 
 
@@ -149,7 +154,7 @@ def withdraw(told: Told, last: TargetReport, cause: Cause) -> tuple[list[Change]
         changes.append(_change(CANCELLED, shown, cause, "an event that came late proves that it never started"))
     retractions = told.retractions + len(told.breached)
     return changes, msgspec.structs.replace(
-        told, state=CANCELLED, due_us=None, breached=(), retractions=retractions, next_us=None
+        told, state=CANCELLED, due_us=None, breached=(), retractions=retractions, next_us=None, final=None
     )
 
 
@@ -174,10 +179,10 @@ def _state(cycle: Cycle, report: TargetReport | None, breached: dict[int, Target
 def _moves(told: Told | None, shown: TargetReport, before: tuple[int, ...]) -> list[str]:
     """What happened to the cycle as a whole."""
     state = shown.state
+    if shown.stopped_us is not None or state in {MET, CANCELLED}:
+        return _stop(told, shown, before)
     if state == BREACHED:
-        return [BREACHED] if shown.generation not in before and shown.stopped_us is not None else []
-    if state in {MET, CANCELLED}:
-        return [state] if told is None or told.state != state else []
+        return []
     if told is None:
         return [PAUSED] if state == PAUSED else []
     moves = []
@@ -189,6 +194,19 @@ def _moves(told: Told | None, shown: TargetReport, before: tuple[int, ...]) -> l
     elif state == told.state == RUNNING and told.due_us != shown.due_us:
         retargeted = True
     return [RETARGETED, *moves] if retargeted else moves
+
+
+def _stop(told: Told | None, shown: TargetReport, before: tuple[int, ...]) -> list[str]:
+    """The verdict of a clock that stopped; where that is known already, whether its stop is new or another."""
+    state = shown.state
+    known = shown.generation in before if state == BREACHED else told is not None and told.state == state
+    if not known:
+        return [state]
+    return [COMPLETED] if state != CANCELLED and told is not None and told.final != _final(shown) else []
+
+
+def _final(shown: TargetReport) -> tuple[int, int] | None:
+    return None if shown.stopped_us is None else (shown.stopped_us, shown.elapsed_us)
 
 
 def _change(what: str, report: TargetReport, cause: Cause, reason: str = "") -> Change:

@@ -14,6 +14,7 @@ from schemas.ticket_sla import (
     TargetBreached,
     TargetBreachRetracted,
     TargetCancelled,
+    TargetCompleted,
     TargetEvent,
     TargetMet,
     TargetPaused,
@@ -21,6 +22,7 @@ from schemas.ticket_sla import (
     TargetRetargeted,
     TargetStarted,
     TargetWarned,
+    Verdict,
 )
 from schemas.topics import TICKET_SLA
 from services._runtime.engine.topology import Context, Emit
@@ -33,7 +35,7 @@ from services.sla_monitor.domain.targets import BREACHED, CANCELLED, MET, PAUSED
 from services.sla_monitor.state import Kept
 
 MAX_SEGMENTS: Final = 100
-"""Stretches of business time, and as many pauses, told with a verdict; a longer one is in `explain`."""
+"""Stretches of business time, and as many pauses, told with what is due; a longer one is in `explain`."""
 
 _CONTRACTS: Final[Mapping[str, type[TargetEvent]]] = {
     c.STARTED: TargetStarted,
@@ -46,6 +48,7 @@ _CONTRACTS: Final[Mapping[str, type[TargetEvent]]] = {
     c.RETRACTED: TargetBreachRetracted,
     CANCELLED: TargetCancelled,
     c.ESCALATED: EscalationRaised,
+    c.COMPLETED: TargetCompleted,
 }
 
 
@@ -78,14 +81,19 @@ def told(kept: Kept, changes: Sequence[Change], policy: Policy, calendar: AnyCal
     emits: list[Emit] = []
     report: TargetReport | None = None
     stated: dict[str, Any] = {}
+    spent: dict[str, Any] | None = None
     for change in changes:
         if change.report is not report:
             report = change.report
             stated = _stated(kept, report, policy, calendar)
             stated["ticket_id"], stated["decided_at"], stated["position"] = ticket_id, context.now, position
+            spent = None
         what = change.what
         details = _DETAILS.get(what)
-        fields = stated if details is None else stated | details(change, calendar)
+        fields = stated if details is None else stated | details(change)
+        if what in _DUE:
+            spent = spent or _spent(report, calendar)
+            fields |= spent
         data = _CONTRACTS[what].new(**fields)
         at = stated["due_at"] if change.at_us == report.due_us else to_datetime(change.at_us)
         emits.append(Emit(TICKET_SLA, ticket_id, data, f"{ticket_id}:{change.key}", at, ticket_id, tenant))
@@ -114,9 +122,8 @@ def _stated(kept: Kept, report: TargetReport, policy: Policy, calendar: AnyCalen
     }
 
 
-def _verdict(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
-    """When it stopped, the open stretches that it consumed and the pauses, the first `MAX_SEGMENTS` of each."""
-    report = change.report
+def _spent(report: TargetReport, calendar: AnyCalendar) -> dict[str, Any]:
+    """The open stretches that a clock consumed and its pauses, the first `MAX_SEGMENTS` of each."""
     own = calendar.of(report.calendar_id)
     segments: list[Segment] = []
     pauses: list[Pause] = []
@@ -126,11 +133,18 @@ def _verdict(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
                 segments.append(Segment.new(start=to_text(opened_us), end=to_text(closed_us)))
         elif len(pauses) < MAX_SEGMENTS:
             pauses.append(Pause.new(start=to_text(start_us), end=to_text(stop_us), status=status))
-    return {"stopped_at": _at(report.stopped_us), "segments": segments, "pauses": pauses}
+    return {"segments": segments, "pauses": pauses}
 
 
-def _escalated(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
-    del calendar
+def _stopped(change: Change) -> dict[str, Any]:
+    return {"stopped_at": _at(change.report.stopped_us)}
+
+
+def _completed(change: Change) -> dict[str, Any]:
+    return {**_stopped(change), "verdict": Verdict(change.report.state)}
+
+
+def _escalated(change: Change) -> dict[str, Any]:
     rung = change.rung
     if rung is None:
         raise AssertionError("an escalation has its step")
@@ -149,20 +163,23 @@ def _escalated(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
     }
 
 
-def _reason(change: Change, calendar: AnyCalendar) -> dict[str, Any]:
-    del calendar
+def _reason(change: Change) -> dict[str, Any]:
     return {"reason": change.reason}
 
 
-_DETAILS: Final[Mapping[str, Callable[[Change, AnyCalendar], dict[str, Any]]]] = {
-    MET: _verdict,
-    BREACHED: _verdict,
-    c.WARNED: lambda change, _: {"percent": change.percent},
+_DETAILS: Final[Mapping[str, Callable[[Change], dict[str, Any]]]] = {
+    MET: _stopped,
+    BREACHED: _stopped,
+    c.COMPLETED: _completed,
+    c.WARNED: lambda change: {"percent": change.percent},
     c.ESCALATED: _escalated,
     CANCELLED: _reason,
     c.RETRACTED: _reason,
 }
 """The fields that only some events have."""
+
+_DUE: Final = frozenset({MET, BREACHED, c.COMPLETED, c.WARNED, c.ESCALATED})
+"""What follows from how much a clock has consumed, and therefore says which stretches these were."""
 
 
 def _at(at_us: int | None) -> datetime | None:

@@ -251,7 +251,7 @@ def target(contract: type[Contract] = TargetStarted, **fields: Any) -> Any:
 
 
 def escalation(step: int = 1, **fields: Any) -> EscalationRaised:
-    given = {"step": step, "role": "supervisor", "reason": "breached", "raise_level": True}
+    given = {"step": step, "role": "supervisor", "reason": "breached", "raise_level": True, "segments": []}
     raised: EscalationRaised = target(EscalationRaised, **(given | fields))
     return raised
 

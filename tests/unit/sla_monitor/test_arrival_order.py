@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, parse_calendar
-from services.sla_monitor.domain.changes import ESCALATED, RETRACTED, STARTED, WARNED, Change
+from services.sla_monitor.domain.changes import COMPLETED, ESCALATED, RETRACTED, STARTED, WARNED, Change
 from services.sla_monitor.domain.facts import Fact
 from services.sla_monitor.domain.instants import SECOND_US, from_text
 from services.sla_monitor.domain.policy import parse_policy
 from services.sla_monitor.domain.progress import Clocks, see, wake
-from services.sla_monitor.domain.targets import BREACHED, evaluate
+from services.sla_monitor.domain.targets import BREACHED, MET, evaluate
 
 ZERO_US = from_text("2026-01-07T10:00:00Z")
 WAKES_MAX = 1_000
@@ -103,6 +103,7 @@ def test_what_was_told_ends_in_what_the_clocks_say(
             told += outcome.changes
     assert outcome.wake_us is None
     _agrees(outcome.clocks, calendar, now_us)
+    _totals_agree(told, outcome.clocks, calendar, now_us)
     _each_once(told)
 
 
@@ -113,6 +114,19 @@ def _agrees(clocks: Clocks, calendar: BusinessCalendar, now_us: int) -> None:
             told = clocks.told[f"{cycle.target}:{cycle.cycle}"]
             generations = {each.generation for each in (*cycle.superseded, cycle) if each.state == BREACHED}
             assert (told.state, set(told.breached)) == (cycle.state, generations), cycle
+
+
+def _totals_agree(told: list[Change], clocks: Clocks, calendar: BusinessCalendar, now_us: int) -> None:
+    """Whoever keeps the latest of what was told of a stop has the true one."""
+    last = {
+        (change.report.target, change.report.cycle): (change.report.stopped_us, change.report.elapsed_us)
+        for change in told
+        if change.what in {MET, BREACHED, COMPLETED}
+    }
+    for report in evaluate(clocks.facts, POLICY.rules, calendar, now_us).values():
+        for cycle in (*report.earlier, report):
+            if cycle.stopped_us is not None and cycle.state in {MET, BREACHED}:
+                assert last[cycle.target, cycle.cycle] == (cycle.stopped_us, cycle.elapsed_us), cycle
 
 
 def _each_once(told: list[Change]) -> None:

@@ -43,6 +43,7 @@ class Life:
         self.sequence = 0
         self.wake_at: float | None = None
         self.keys: list[str] = []
+        self.totals: list[float] = []
         self._told: list[str] = []
 
     def see(self, at: float, kind: str, value: str | None = None) -> list[str]:
@@ -67,6 +68,7 @@ class Life:
         self.clocks = outcome.clocks
         self.wake_at = None if outcome.wake_us is None else (outcome.wake_us - ZERO_US) / SECOND_US
         self.keys += [change.key for change in outcome.changes]
+        self.totals += [change.report.elapsed_us / SECOND_US for change in outcome.changes]
         assert len(set(self.keys)) == len(self.keys), "an id was used twice"
         return [_brief(change) for change in outcome.changes]
 
@@ -169,10 +171,38 @@ def test_a_fact_tells_no_overdue_breach_for_a_backlog_may_still_hold_the_answer(
     assert life.see(30, f.RESOLVED) == ["resolution 1.1 met @30 due 200"]
 
 
-def test_a_breach_that_was_told_is_not_told_again_by_the_late_stop() -> None:
+def test_a_breach_that_was_told_is_not_told_again_by_the_late_stop_which_completes_it() -> None:
     life = opened()
     life.wait(120)
-    assert life.see(130, f.RESOLVED) == []
+    assert life.see(130, f.RESOLVED) == ["resolution 1.1 completed @130 due 100"]
+    assert life.totals[-1] == 130
+    assert life.see(140, f.CLOSED) == []
+
+
+def test_a_late_fact_that_moves_a_stop_and_leaves_the_verdict_is_told_with_the_new_total() -> None:
+    life = opened("P2")
+    assert life.see(30, f.AGENT_REPLIED) == ["first_response 1.1 met @30 due 40"]
+    assert life.see(20, f.AGENT_REPLIED) == ["first_response 1.1 completed @20 due 40"]
+    assert life.totals[-1] == 20
+    assert life.see(25, f.AGENT_REPLIED) == []
+
+
+def test_a_late_pause_that_shortens_what_a_late_clock_took_corrects_its_total() -> None:
+    life = opened()
+    life.wait(120)
+    life.see(130, f.RESOLVED)
+    assert life.see(110, f.STATUS, "pending") == ["resolution 1.1 completed @110 due 100"]
+    assert life.totals[-1] == 110
+
+
+def test_a_late_stop_before_due_takes_back_the_breach_of_a_clock_that_was_completed() -> None:
+    life = opened("P2")
+    life.wait(45)
+    assert life.see(50, f.AGENT_REPLIED) == ["first_response 1.1 completed @50 due 40"]
+    assert life.see(35, f.AGENT_REPLIED) == [
+        "first_response 1.1 breach_retracted @35 due 40",
+        "first_response 1.1 met @35 due 40",
+    ]
 
 
 def test_a_pause_takes_the_due_time_away_and_a_resumption_gives_a_later_one() -> None:
@@ -225,7 +255,7 @@ def test_a_late_fact_that_changes_nothing_about_a_breach_leaves_it_standing() ->
     life.see(50, f.STATUS, "in_review")
     assert life.see(99, f.CUSTOMER_REPLIED) == []
     assert life.see(110, f.STATUS, "pending") == []
-    assert life.see(155, f.RESOLVED) == []
+    assert life.see(155, f.RESOLVED) == ["resolution 1.1 completed @155 due 100"]
 
 
 def test_a_late_pause_that_leaves_the_target_overdue_anyway_lets_the_breach_stand() -> None:
