@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from schemas.contract import Contract, Instant, Personal
+from pydantic import Field
+
+from schemas.contract import Contract, Instant, Part, Personal
 from schemas.vocabulary import Count, Language, Line, Medium, Name, Role, Sequence, Text, TicketId
 
 
@@ -18,12 +20,40 @@ class Outcome(StrEnum):
     BOUNCED = "bounced"
 
 
+class Bundling(Part):
+    """How a message may go out together with others to the same person.
+
+    `hold`: it waits for the end of the window, for it is late and likely one of many. Others go at once until `burst`
+    of them have within a window; then they wait too. In a bundle `line` stands for it. `clock` is what it is about (a
+    target and its cycle) and `rank` how far that has come: of a clock only the furthest is listed.
+    """
+
+    hold: bool
+    window_seconds: Annotated[float, Field(gt=0)]
+    burst: Count
+    line: Annotated[Line, Personal]
+    clock: Name
+    rank: Count
+
+
+class Bundled(Part):
+    """One message that a bundle stands for: the delivery of one ticket that would have been made otherwise."""
+
+    ticket_id: TicketId
+    delivery_id: Name
+    node: Name
+    role: Role
+
+
 class DeliveryRequested(Contract, type_name="aftercare.delivery.requested.v1"):
     """One message to one recipient through one medium. Writer: the notifier.
 
     `delivery_id` is made of ticket, node, cycle, recipient and medium: the same node never tells twice.
     `decided_at` and `position` say when and on which input it was decided, `directory_version` how many records of the
     directory had been read then, all kinds: by them went address, language, names and wording.
+
+    With `bundling` it is an offer to the bundles of its recipient, under that one's key; what comes of it is requested
+    anew. With `parts` it is a bundle, of which ticket, node and role are those of the part that came due first.
     """
 
     delivery_id: Name
@@ -39,6 +69,8 @@ class DeliveryRequested(Contract, type_name="aftercare.delivery.requested.v1"):
     decided_at: Instant
     position: Line
     directory_version: Count
+    bundling: Bundling | None = None
+    parts: list[Bundled] = []
 
 
 class DeliveryAttempted(Contract, type_name="aftercare.delivery.attempted.v1"):
@@ -51,7 +83,10 @@ class DeliveryAttempted(Contract, type_name="aftercare.delivery.attempted.v1"):
 
 
 class NotificationEvent(Contract):
-    """What every outcome of a delivery states. Writer: the notifier's delivery."""
+    """What every outcome of a delivery states. Writer: the notifier's delivery.
+
+    `bundle_id` is the delivery that it went out in with others; each of them has its own outcome on its own ticket.
+    """
 
     ticket_id: TicketId
     delivery_id: Name
@@ -59,6 +94,7 @@ class NotificationEvent(Contract):
     role: Role
     medium: Medium
     attempt: Sequence
+    bundle_id: Name | None = None
 
 
 class NotificationSent(NotificationEvent, type_name="aftercare.notification.sent.v1"):

@@ -77,6 +77,8 @@ SAMPLE_VALUES: Final[dict[str, Any]] = {
     "body": "您好，今天 9 点起 3 号产线所有扫码枪都连不上系统，重启无效，请尽快处理。\nAll scanners are offline.",
     "body_bytes": 412,
     "budget_seconds": 7200.0,
+    "bundle_id": "bundle.5f2c8a90d1e34b7a6c01",
+    "burst": 5,
     "calendar_id": "cn-office",
     "candidates": [
         {"technician_id": "tech-0117", "weight": 0.82},
@@ -88,6 +90,7 @@ SAMPLE_VALUES: Final[dict[str, Any]] = {
     "cause": "ticket.commands:7Q2M",
     "calendar_version": 3,
     "closed_at": "2026-11-20T06:40:00Z",
+    "clock": "resolution:1",
     "closes_at": "2026-11-23T03:05:00Z",
     "command": "aftercare.command.resolve_ticket.v1",
     "command_id": "api/4f1c2d",
@@ -125,6 +128,7 @@ SAMPLE_VALUES: Final[dict[str, Any]] = {
     "issue_type": "device_offline",
     "known_ticket_id": OTHER_TICKET,
     "language": "zh-CN",
+    "line": "2026-11-20 09:15 (UTC+08:00) P1 解决时限：已超时 3 号产线扫码枪全部离线",
     "languages": ["zh-CN", "en"],
     "last_technician_id": "tech-0093",
     "lead_email": "lead@aftercare.example",
@@ -191,4 +195,5 @@ SAMPLE_VALUES: Final[dict[str, Any]] = {
     "version": "4.2.1",
     "wanted_technician_id": "tech-0201",
     "weight": 2,
+    "window_seconds": 60.0,
 }

@@ -102,7 +102,11 @@ TICKET_ASSIGNMENTS: Final = Topic(
 )
 TICKET_SLA: Final = Topic("ticket.sla", "ticket id", "sla_monitor", "what the clocks say", _declared_in(ticket_sla))
 NOTIFIER_OUTBOX: Final = Topic(
-    "notifier.outbox", "delivery id", "notifier", "one delivery to make", (notifications.DeliveryRequested,)
+    "notifier.outbox",
+    "delivery id, or recipient of bundles",
+    "notifier",
+    "one delivery to make",
+    (notifications.DeliveryRequested,),
 )
 NOTIFIER_RESULTS: Final = Topic(
     "notifier.results", "delivery id", "senders", "what came of an attempt", (notifications.DeliveryAttempted,)

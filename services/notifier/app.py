@@ -41,7 +41,7 @@ def build(settings: NotifierSettings, clock: Clock) -> ServiceApp:
         clock=clock,
         may_begin=lambda: directory.caught_up,
     )
-    delivery = Processor(delivery_topology(settings), settings, clock=clock, on_effects=hand_over.give)
+    delivery = Processor(delivery_topology(settings, library), settings, clock=clock, on_effects=hand_over.give)
 
     def sender() -> Sender:
         return Sender(

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from schemas.vocabulary import Language, Medium, Role
+from services.notifier.domain.bundling import Item
 from services.notifier.domain.nodes import Node
 from services.notifier.domain.retry import Ending
 
@@ -16,6 +17,7 @@ DELIVERY_STATE_VERSION: Final = 1
 TOLD_MAX: Final = 64
 TOLD_ONCE_MAX: Final = 256
 NOTICES_MAX: Final = 16
+OFFERED_MAX: Final = 1_000
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -85,11 +87,21 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
     requested_at: datetime
 
 
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One ticket's part of a bundle: the delivery that it stands for."""
+
+    ticket_id: str
+    delivery_id: str
+    node: str
+    role: Role
+
+
 class Underway(msgspec.Struct, frozen=True, array_like=True, tag="underway", gc=False):
     """A delivery that is being made.
 
     `attempt` is the number of the last attempt begun, from 1; `started` says whether its result is still awaited, or
-    a further one waits for its time. `silences` counts attempts that nothing came back from.
+    a further one waits for its time. `silences` counts attempts that nothing came back from. `parts` are the tickets of
+    a bundle.
     """
 
     tenant: str
@@ -102,10 +114,11 @@ class Underway(msgspec.Struct, frozen=True, array_like=True, tag="underway", gc=
     attempt: int
     started: bool
     silences: int = 0
+    parts: tuple[Told, ...] = ()
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished", gc=False):
-    """A delivery that ended. What it said and to whom is forgotten."""
+    """A delivery that ended. What it said and to whom is forgotten; of a bundle which tickets it told of is kept."""
 
     tenant: str
     ticket_id: str
@@ -114,6 +127,40 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="finished", gc=
     medium: Medium
     attempt: int
     ending: Ending
+    parts: tuple[Told, ...] = ()
 
 
-DeliveryState: TypeAlias = Underway | Finished
+class Gathered(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What waits to go out together until `flush_at`: at most `bundling.PARTS_MAX` messages.
+
+    `subject` and `body` are those of a message that is alone, else empty.
+    """
+
+    medium: Medium
+    address: str
+    language: Language
+    items: tuple[Item, ...]
+    subject: str
+    body: str
+    flush_at: datetime
+    give_up_at: datetime
+    directory_version: int
+
+
+class Recipient(msgspec.Struct, frozen=True, array_like=True, tag="recipient", gc=False):
+    """One address that bundles are gathered for.
+
+    `passed` messages went at once within the window until `window_ends_at`. `offered` are the digests of what was
+    offered lately, the latest `OFFERED_MAX`: an offer that comes again does nothing, and once its time to be delivered
+    is over it would be refused anyway. So nothing has to be remembered after `forget_at`.
+    """
+
+    tenant: str
+    forget_at: datetime
+    window_ends_at: datetime | None = None
+    passed: int = 0
+    gathered: Gathered | None = None
+    offered: tuple[str, ...] = ()
+
+
+DeliveryState: TypeAlias = Underway | Finished | Recipient

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.local.mail import Mail
 from deploy.local.register import Register
 from schemas.directory import PoolDefined, TechnicianDefined
 from schemas.notifications import DeliveryRequested
 from schemas.parts import Requester
-from schemas.ticket_events import TicketAssigned, TicketClassified, TicketOpened
+from schemas.ticket_events import TicketAssigned, TicketClassified, TicketEscalated, TicketOpened
 from schemas.topics import DIRECTORY, NOTIFIER_OUTBOX, TICKET_EVENTS
 from schemas.vocabulary import Category, Channel, Impact, Language, Level, Medium, Role, Status, Urgency
 from services._runtime.mail_reference import ticket_of
@@ -90,8 +92,8 @@ def ticket_event(contract: Any, ticket_id: str, sequence: int, status: Status, *
     )
 
 
-def life_until_assigned(bus: Bus, ticket_id: str, pool: str, technician_id: str, customer: str) -> list[Any]:
-    """Return the first events of a ticket, with whom they need in the directory."""
+def in_the_directory(bus: Bus, pool: str, technician_id: str, supervisor_email: str | None = None) -> None:
+    """Define a pool and its technician."""
     technician = TechnicianDefined.new(
         technician_id=technician_id,
         name="Li Na",
@@ -103,8 +105,17 @@ def life_until_assigned(bus: Bus, ticket_id: str, pool: str, technician_id: str,
         level=Level.L1,
         capacity=5,
     )
-    bus.send(DIRECTORY["technicians"], technician_id, technician, ticket_id=ticket_id)
-    bus.send(DIRECTORY["pools"], pool, PoolDefined.new(pool=pool, title="North"), ticket_id=ticket_id)
+    bus.send(DIRECTORY["technicians"], technician_id, technician, ticket_id=technician_id)
+    bus.send(
+        DIRECTORY["pools"],
+        pool,
+        PoolDefined.new(pool=pool, title="North", supervisor_email=supervisor_email),
+        ticket_id=pool,
+    )
+
+
+def life_until_assigned(ticket_id: str, pool: str, technician_id: str, customer: str) -> list[Any]:
+    """Return the first events of a ticket."""
     opened = ticket_event(
         TicketOpened,
         ticket_id,
@@ -144,7 +155,8 @@ def test_a_tickets_life_reaches_customer_and_technician_once_each(
     ticket_id = new_ticket_id()
     name = ticket_id.lower()
     customer = f"customer-{name}@customer.example"
-    events = life_until_assigned(bus, ticket_id, f"pool-{name}", f"li-{name}", customer)
+    in_the_directory(bus, f"pool-{name}", f"li-{name}")
+    events = life_until_assigned(ticket_id, f"pool-{name}", f"li-{name}", customer)
     for event in [*events, *events]:
         bus.send(TICKET_EVENTS, ticket_id, event, ticket_id=ticket_id)
     with notifier(local_kafka, local_mail.smtp_port, tmp_path):
@@ -228,3 +240,46 @@ def test_a_process_killed_between_sending_and_the_result_sends_again_under_the_s
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Date"] == second["Date"]
     assert first.get_content() == second.get_content()
+
+
+def quiet_rules(path: Path) -> Path:
+    """Write the product's rules, so that only escalations are told, and bundles are gathered for seconds."""
+    rules = yaml.safe_load((files("services.notifier") / "rules" / "audience.yaml").read_text("utf-8"))
+    for node, told in rules["nodes"].items():
+        if node != "escalated":
+            rules["nodes"][node] = {priority: {} for priority in told}
+    rules["bundling"]["window_seconds"] = {"default": 8}
+    path.write_text(yaml.safe_dump(rules), encoding="utf-8")
+    return path
+
+
+def test_thirty_escalations_that_an_outage_held_up_reach_each_owner_as_one_mail(
+    local_kafka: str, local_mail: Mail, bus: Bus, tmp_path: Path
+) -> None:
+    name = new_ticket_id().lower()
+    pool, technician_id, supervisor = f"pool-{name}", f"li-{name}", f"supervisor-{name}@desk.example"
+    in_the_directory(bus, pool, technician_id, supervisor_email=supervisor)
+    tickets = [new_ticket_id() for _ in range(30)]
+    customers = [f"{ticket.lower()}@customer.example" for ticket in tickets]
+    due_at = CLOCK.now() - timedelta(hours=1)
+    for number, (ticket, customer) in enumerate(zip(tickets, customers, strict=True)):
+        for event in life_until_assigned(ticket, pool, technician_id, customer):
+            bus.send(TICKET_EVENTS, ticket, event, ticket_id=ticket, occurred_at=due_at - timedelta(hours=1))
+        fields: dict[str, Any] = {"target": "resolution", "cycle": 1, "step": 1, "level": Level.L2, "late": True}
+        event = ticket_event(
+            TicketEscalated, ticket, 4, Status.ASSIGNED, role="supervisor", reason="overdue", plan=True, **fields
+        )
+        occurred_at = due_at - timedelta(minutes=number)
+        bus.send(TICKET_EVENTS, ticket, event, ticket_id=ticket, occurred_at=occurred_at)
+    settings = {**QUICK, "notifier_audience_path": str(quiet_rules(tmp_path / "audience.yaml"))}
+    with notifier(local_kafka, local_mail.smtp_port, tmp_path, **settings):
+        for ticket in (tickets[0], tickets[-1]):
+            outcomes = bus.wait_for_outcomes(ticket, 3)
+            assert [kind for kind, _ in outcomes] == ["sent"] * 3
+            assert [data.bundle_id is None for _, data in outcomes].count(True) == 1
+    for address in (f"{technician_id}@desk.example", supervisor):
+        (mail,) = mailbox(local_mail.imap_port, address)
+        body = mail.get_content()
+        assert sorted(tickets, key=body.index) == tickets[::-1]
+        assert "30" in mail["Subject"]
+    assert [len(mailbox(local_mail.imap_port, customer)) for customer in customers] == [1] * 30

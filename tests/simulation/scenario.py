@@ -80,7 +80,7 @@ def topologies() -> tuple[Topology[Any], ...]:
         ledger_topology(intake),
         router_topology(RouterSettings(secret=SECRET)),
         notify_topology(notifier, audience, load_library(), lookups),
-        delivery_topology(notifier),
+        delivery_topology(notifier, load_library()),
         feedback_topology(FeedbackSettings(secret=SECRET)),
         clocks(),
         COUNTING.topology(),

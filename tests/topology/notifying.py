@@ -98,7 +98,11 @@ class Ticket:
         language: Language = Language.ZH_CN,
         settings: NotifierSettings = SETTINGS,
         start: datetime = START,
+        beside: Ticket | None = None,
+        ticket_id: str = TICKET,
     ) -> None:
+        """`beside` is a ticket whose processor and people this one shares."""
+        self.ticket_id = ticket_id
         self.technicians = {"li": technician()}
         self.pools = {POOL: pool()}
         self.templates: dict[str, TemplateDefined] = {}
@@ -110,7 +114,7 @@ class Ticket:
             version=lambda: self.directory_version,
         )
         topology = notify_topology(settings, AUDIENCE, LIBRARY, lookups)
-        self.driver: TopologyDriver[TicketState] = TopologyDriver(topology, start)
+        self.driver: TopologyDriver[TicketState] = beside.driver if beside else TopologyDriver(topology, start)
         self.priority = priority
         self.language = language
         self.sequence = 0
@@ -160,7 +164,13 @@ class Ticket:
         self._event(CustomerReplied, Status.IN_PROGRESS, message_id="m-2", channel=Channel.EMAIL, body="secret details")
 
     def escalated(
-        self, role: str = "supervisor", step: int = 1, target: str = "resolution", *, others: tuple[str, ...] = ()
+        self,
+        role: str = "supervisor",
+        step: int = 1,
+        target: str = "resolution",
+        *,
+        others: tuple[str, ...] = (),
+        at: datetime | None = None,
     ) -> None:
         self._event(
             TicketEscalated,
@@ -172,6 +182,7 @@ class Ticket:
             others=list(others),
             level=Level.L2,
             reason="overdue",
+            occurred_at=at,
         )
 
     def resolved(self) -> None:
@@ -199,8 +210,10 @@ class Ticket:
     ) -> None:
         self._clock(TargetWarned, target, cycle, priority, percent=percent, segments=[])
 
-    def breached(self, target: str = "resolution", cycle: int = 1, priority: str | None = None) -> None:
-        self._clock(TargetBreached, target, cycle, priority, segments=[])
+    def breached(
+        self, target: str = "resolution", cycle: int = 1, priority: str | None = None, at: datetime | None = None
+    ) -> None:
+        self._clock(TargetBreached, target, cycle, priority, at=at, segments=[])
 
     def until(self, node: Node) -> list[Event]:
         """Live the ticket's life up to `node` and return what is written to the outbox then."""
@@ -247,12 +260,12 @@ class Ticket:
     def repeat(self, copies: int = 1) -> None:
         """Send the last event again, as it was."""
         for _ in range(copies):
-            self.driver.send(self.last.topic, TICKET, self.last.data, occurred_at=self.last.occurred_at)
+            self.driver.send(self.last.topic, self.ticket_id, self.last.data, occurred_at=self.last.occurred_at)
 
     def _event(self, contract: Any, status: Status, occurred_at: datetime | None = None, **fields: Any) -> None:
         self.sequence += 1
         data = contract.new(
-            ticket_id=TICKET,
+            ticket_id=self.ticket_id,
             sequence=self.sequence,
             status=status,
             cause="test",
@@ -262,9 +275,11 @@ class Ticket:
         )
         self._send(TICKET_EVENTS, data, occurred_at or self.driver.now)
 
-    def _clock(self, contract: Any, target: str, cycle: int, priority: str | None, **fields: Any) -> None:
+    def _clock(
+        self, contract: Any, target: str, cycle: int, priority: str | None, at: datetime | None = None, **fields: Any
+    ) -> None:
         data = contract.new(
-            ticket_id=TICKET,
+            ticket_id=self.ticket_id,
             target=target,
             cycle=cycle,
             generation=1,
@@ -280,8 +295,8 @@ class Ticket:
             position="test/0/0",
             **fields,
         )
-        self._send(TICKET_SLA, data, self.driver.now)
+        self._send(TICKET_SLA, data, at or self.driver.now)
 
     def _send(self, topic: Topic, data: Contract, occurred_at: datetime) -> None:
         self.last = Sent(topic, data, occurred_at)
-        self.driver.send(topic, TICKET, data, occurred_at=occurred_at)
+        self.driver.send(topic, self.ticket_id, data, occurred_at=occurred_at)

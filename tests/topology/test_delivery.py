@@ -13,9 +13,10 @@ from schemas.vocabulary import Language, Medium, Role
 from services._runtime.engine.driver import START, TopologyDriver
 from services.notifier.adapters.email import compose
 from services.notifier.domain.deliveries import Attempt
-from services.notifier.handlers.delivery import TOO_LATE, delivery_topology
+from services.notifier.handlers.bundling import TOO_LATE
+from services.notifier.handlers.delivery import delivery_topology
 from services.notifier.state import DeliveryState, Finished, Underway
-from tests.topology.notifying import SETTINGS
+from tests.topology.notifying import LIBRARY, SETTINGS
 
 DELIVERY: Final = "T-7Q2M.opened.0123456789abcdef0123"
 TICKET: Final = "T-7Q2M"
@@ -26,7 +27,7 @@ class Deliveries:
     """The topology on the synchronous driver, in the words of a delivery."""
 
     def __init__(self) -> None:
-        self.driver: TopologyDriver[DeliveryState] = TopologyDriver(delivery_topology(SETTINGS))
+        self.driver: TopologyDriver[DeliveryState] = TopologyDriver(delivery_topology(SETTINGS, LIBRARY))
 
     def requested(self, delivery_id: str = DELIVERY, **changes: Any) -> None:
         stated: dict[str, Any] = {

@@ -84,7 +84,7 @@ class World:
             router_topology(RouterSettings.model_validate(SECRET)),
             clocks_topology(monitor, DirectoryTerms(Directory(), monitor)),
             notify_topology(notifier, load_audience(None, [Medium.EMAIL]), load_library(), lookups),
-            delivery_topology(notifier),
+            delivery_topology(notifier, load_library()),
             feedback_topology(FeedbackSettings.model_validate(SECRET)),
         )
         self.drivers: dict[str, TopologyDriver[Any]] = {each.name: TopologyDriver(each) for each in topologies}

@@ -80,16 +80,17 @@ def compose(attempt: Attempt, settings: NotifierSettings) -> bytes:
         ValueError: an address or a header can't be written.
     """
     secret, domain = settings.secret.get_secret_value(), settings.mail_domain
-    root = message_id(secret, attempt.ticket_id, THREAD, domain)
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = Address(settings.mail_from_name, addr_spec=settings.mail_from)
     mail["To"] = Address(addr_spec=attempt.address)
     mail["Reply-To"] = Address(addr_spec=settings.reply_to)
     mail["Subject"] = attempt.subject
     mail["Date"] = format_datetime(attempt.requested_at)
-    mail["Message-ID"] = message_id(secret, attempt.ticket_id, attempt.delivery_id, domain)
-    mail["In-Reply-To"] = root
-    mail["References"] = root
+    if attempt.bundled:
+        mail["Message-ID"] = f"<{attempt.delivery_id}@{domain}>"
+    else:
+        mail["Message-ID"] = message_id(secret, attempt.ticket_id, attempt.delivery_id, domain)
+        mail["In-Reply-To"] = mail["References"] = message_id(secret, attempt.ticket_id, THREAD, domain)
     mail["Auto-Submitted"] = "auto-generated"
     # Exchange asks with this header whether to answer "out of office", whatever Auto-Submitted says.
     mail["X-Auto-Response-Suppress"] = "All"

@@ -13,7 +13,7 @@ import yaml
 
 from schemas.vocabulary import Language, Medium
 from services.notifier.domain.audience import Audience, InvalidAudience, parse_audience
-from services.notifier.domain.content import FOOTER, InvalidTemplate, Library, Template, Words, compile_template, split
+from services.notifier.domain.content import BODIES, InvalidTemplate, Library, Template, Words, compile_template, split
 
 _PACKAGE: Final = "services.notifier"
 _SUFFIX: Final = ".jinja2"
@@ -63,7 +63,7 @@ def refuse_missing(audience: Audience, library: Library) -> None:
 
 
 def _template(name: str, text: str) -> Template:
-    if name.startswith(f"{FOOTER}."):
+    if name.partition(".")[0] in BODIES:
         return compile_template(name, "", text)
     subject, body = split(name, text)
     if not subject or not body.strip():

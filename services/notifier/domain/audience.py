@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from schemas.vocabulary import Medium, Role
+from services.notifier.domain.bundling import Rules
 from services.notifier.domain.nodes import Node, Voice, voice_of
 
 DEFAULT: Final = "default"
@@ -17,8 +18,11 @@ FORM_VERSION: Final = 1
 NODES_WITHOUT_STAFF: Final = frozenset({Node.SURVEY_OFFERED})
 """A survey's link rates in the customer's name: it goes to nobody else."""
 
-_FIELDS: Final = frozenset({"version", "give_up_after_seconds", "nodes"})
+_FIELDS: Final = frozenset({"version", "give_up_after_seconds", "bundling", "nodes"})
+_BUNDLING_FIELDS: Final = frozenset({"window_seconds", "burst_messages", "late_after_seconds", "at_once"})
 _GIVE_UP_SECONDS_MAX: Final = 7 * 24 * 3_600
+_WINDOW_SECONDS_MAX: Final = 3_600
+_BURST_MAX: Final = 1_000
 
 
 class InvalidAudience(ValueError):  # noqa: N818 - says what the rules are
@@ -38,13 +42,18 @@ class Audience:
     Args:
         nodes: whom to tell, by node and priority; each node has a `default`.
         give_up_after_seconds: how long a delivery is tried, by priority; has a `default`.
+        bundling: what goes out together.
     """
 
     def __init__(
-        self, nodes: Mapping[Node, Mapping[str, tuple[Told, ...]]], give_up_after_seconds: Mapping[str, float]
+        self,
+        nodes: Mapping[Node, Mapping[str, tuple[Told, ...]]],
+        give_up_after_seconds: Mapping[str, float],
+        bundling: Rules,
     ) -> None:
         self._nodes = nodes
         self._give_up_after_seconds = give_up_after_seconds
+        self.bundling = bundling
 
     def told(self, node: Node, priority: str) -> tuple[Told, ...]:
         """Return whom to tell, in the order of the rules; empty where nobody is."""
@@ -55,6 +64,11 @@ class Audience:
         """Return how long a delivery for a ticket of this priority is tried."""
         seconds = self._give_up_after_seconds
         return timedelta(seconds=seconds.get(priority, seconds[DEFAULT]))
+
+    def window(self, priority: str) -> timedelta:
+        """Return how long messages of this priority are gathered."""
+        windows = self.bundling.windows
+        return windows.get(priority, windows[DEFAULT])
 
     def voices(self) -> Iterator[tuple[Node, Voice]]:
         """Yield every node with every voice that the rules speak in there: the templates that must exist."""
@@ -68,7 +82,7 @@ def parse_audience(data: object, media: Collection[Medium]) -> Audience:
     """Return the rules that `data` (the loaded YAML) states.
 
     Args:
-        data: a mapping with `version`, `give_up_after_seconds` and `nodes`.
+        data: a mapping with `version`, `give_up_after_seconds`, `bundling` and `nodes`.
         media: those that have a sender.
 
     Raises:
@@ -86,7 +100,8 @@ def parse_audience(data: object, media: Collection[Medium]) -> Audience:
         raise InvalidAudience(f"nodes: missing: {', '.join(missing)} (an empty default tells nobody)")
     return Audience(
         {Node(name): _priorities(Node(name), rules, media) for name, rules in nodes.items()},
-        _give_up(form.get("give_up_after_seconds")),
+        _seconds(form.get("give_up_after_seconds"), "give_up_after_seconds", _GIVE_UP_SECONDS_MAX),
+        _bundling(form.get("bundling")),
     )
 
 
@@ -123,15 +138,34 @@ def _told(node: Node, role: str, through: object, where: str, media: Collection[
         yield Told(None if role == ESCALATED_TO else Role(role), Medium(name))
 
 
-def _give_up(data: object) -> dict[str, float]:
-    where = "give_up_after_seconds"
+def _bundling(data: object) -> Rules:
+    where = "bundling"
+    form = _mapping(data, where)
+    if set(form) != _BUNDLING_FIELDS:
+        raise InvalidAudience(f"{where}: has {', '.join(sorted(_BUNDLING_FIELDS))}, and nothing else")
+    windows = _seconds(form["window_seconds"], f"{where}.window_seconds", _WINDOW_SECONDS_MAX)
+    late = _seconds({DEFAULT: form["late_after_seconds"]}, f"{where}.late_after_seconds", _WINDOW_SECONDS_MAX)
+    burst, at_once = form["burst_messages"], form["at_once"]
+    if isinstance(burst, bool) or not isinstance(burst, int) or not 0 <= burst <= _BURST_MAX:
+        raise InvalidAudience(f"{where}.burst_messages: a whole number from 0 to {_BURST_MAX} is wanted")
+    if not isinstance(at_once, list) or not all(isinstance(each, str) for each in at_once):
+        raise InvalidAudience(f"{where}.at_once: a list of priorities is wanted")
+    return Rules(
+        windows={priority: timedelta(seconds=seconds) for priority, seconds in windows.items()},
+        burst=burst,
+        late_after=timedelta(seconds=late[DEFAULT]),
+        at_once=frozenset(at_once),
+    )
+
+
+def _seconds(data: object, where: str, most: int) -> dict[str, float]:
     seconds = _mapping(data, where)
     if DEFAULT not in seconds:
         raise InvalidAudience(f"{where}: has no {DEFAULT}")
     checked: dict[str, float] = {}
     for priority, value in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _GIVE_UP_SECONDS_MAX:
-            raise InvalidAudience(f"{where}.{priority}: a number above 0, at most {_GIVE_UP_SECONDS_MAX}, is wanted")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+            raise InvalidAudience(f"{where}.{priority}: a number above 0, at most {most}, is wanted")
         checked[priority] = float(value)
     return checked
 

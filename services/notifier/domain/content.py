@@ -8,7 +8,7 @@ the processor's time or reach into it. Mails are plain text, so nothing is escap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Final
@@ -27,15 +27,19 @@ Facts = Mapping[str, str]
 VARIABLES: Final = frozenset(
     {
         "closes_at",
+        "count",
         "due_at",
         "expires_at",
         "level",
+        "lines",
+        "node",
         "percent",
         "priority",
         "progress_url",
         "reason",
         "recipient_name",
         "reply",
+        "since",
         "solution",
         "subject_line",
         "survey_url",
@@ -48,6 +52,12 @@ VARIABLES: Final = frozenset(
 
 FILTERS: Final = frozenset({"lower", "trim", "truncate", "upper"})
 FOOTER: Final = "footer"
+BUNDLE: Final = "bundle"
+LINE: Final = "bundle_line"
+BODIES: Final = (FOOTER, LINE)
+"""What stands in a message and has no subject of its own."""
+LINE_CHARACTERS_MAX: Final = 380
+"""Of a hundred lines none may be cut off: see `VALUE_CHARACTERS_MAX`."""
 SUBJECT_CHARACTERS_MAX: Final = 200
 VALUE_CHARACTERS_MAX: Final = 40_000
 BODY_CHARACTERS_MAX: Final = 90_000
@@ -114,6 +124,11 @@ def footer_id(voice: Voice, language: Language) -> str:
     return f"{FOOTER}.{voice}.{language}"
 
 
+def bundle_ids(language: Language) -> tuple[str, str]:
+    """Return the ids of the templates of a bundle and of a line in it; they go to our own people."""
+    return f"{BUNDLE}.{Voice.STAFF}.{language}", f"{LINE}.{Voice.STAFF}.{language}"
+
+
 def split(name: str, text: str) -> tuple[str, str]:
     """Return the subject and the body that a template file holds: `Subject: …`, an empty line, the body.
 
@@ -149,7 +164,7 @@ class Library:
     """All templates of the package, compiled, with the words of each language.
 
     Args:
-        templates: by `template_id` and `footer_id`.
+        templates: by `template_id`, `footer_id` and `bundle_ids`.
         words: for every language.
     """
 
@@ -161,7 +176,8 @@ class Library:
         """Return the ids of the templates that `voices` need and that aren't here, in any language."""
         wanted = {template_id(node, voice, language) for node, voice in voices for language in Language}
         footers = {footer_id(voice, language) for _, voice in voices for language in Language}
-        return sorted((wanted | footers) - set(self._templates))
+        bundles = {each for language in Language for each in bundle_ids(language)}
+        return sorted((wanted | footers | bundles) - set(self._templates))
 
     def render(
         self, node: Node, voice: Voice, language: Language, facts: Facts, override: Template | None = None
@@ -175,13 +191,31 @@ class Library:
             InvalidTemplate: the outcome is too long.
         """
         template = override if override is not None else self._templates[template_id(node, voice, language)]
-        words = self._words[language]
-        values = {name: facts.get(name, "")[:VALUE_CHARACTERS_MAX] for name in VARIABLES}
-        values["target"] = words.targets.get(values["target"], values["target"])
+        values = self._values(language, facts)
         footer = self._templates[footer_id(voice, language)].body
         subject = f"[{values['ticket_id']}] {_one_line(_rendered(template.subject, values))}"
         body = f"{_rendered(template.body, values).strip()}\n\n{_rendered(footer, values).strip()}\n"
         return Message(subject[:SUBJECT_CHARACTERS_MAX].rstrip(), _lines(body))
+
+    def line(self, node: Node, language: Language, facts: Facts) -> str:
+        """Return the line that stands for a message in a bundle."""
+        _, name = bundle_ids(language)
+        text = _one_line(_rendered(self._templates[name].body, self._values(language, {**facts, "node": node})))
+        return text[:LINE_CHARACTERS_MAX]
+
+    def bundle(self, language: Language, lines: Sequence[str]) -> Message:
+        """Return the message that says several things at once, each in a line that `line` made."""
+        name, _ = bundle_ids(language)
+        template = self._templates[name]
+        values = self._values(language, {"count": str(len(lines)), "lines": "\n".join(lines)})
+        subject, body = _one_line(_rendered(template.subject, values)), _rendered(template.body, values)
+        return Message(subject[:SUBJECT_CHARACTERS_MAX].rstrip(), _lines(f"{body.strip()}\n"))
+
+    def _values(self, language: Language, facts: Facts) -> dict[str, str]:
+        words = self._words[language]
+        values = {name: facts.get(name, "")[:VALUE_CHARACTERS_MAX] for name in VARIABLES}
+        values["target"] = words.targets.get(values["target"], values["target"])
+        return values
 
 
 def wall_time(instant: datetime, zone: tzinfo) -> str:

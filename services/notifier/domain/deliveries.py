@@ -36,7 +36,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """One attempt at a delivery, for the sender: the effect that the processor hands over after its commit.
 
     It may begin before `begin_before` only: then it has ended, and its result is written, before `result_due_at`, when
-    the processor takes it for silent. So two attempts at one delivery never run at the same time.
+    the processor takes it for silent. So two attempts at one delivery never run at the same time. `bundled`: it tells
+    of several tickets, so an answer to it belongs to none of them.
     """
 
     delivery_id: str
@@ -51,6 +52,7 @@ class Attempt(msgspec.Struct, frozen=True):
     requested_at: datetime
     begin_before: datetime
     result_due_at: datetime
+    bundled: bool = False
 
 
 class Report(NamedTuple):

@@ -26,11 +26,11 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from schemas.contract import Contract
 from schemas.notifications import (
     DeliveryAttempted,
     DeliveryRequested,
     NotificationBounced,
+    NotificationEvent,
     NotificationFailed,
     NotificationSent,
     NotificationUnknown,
@@ -39,24 +39,25 @@ from schemas.notifications import (
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Medium
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
+from services.notifier.domain.content import Library
 from services.notifier.domain.deliveries import Attempt
 from services.notifier.domain.retry import Again, End, Ending, Progress, Rule, after_result, after_silence
+from services.notifier.handlers.bundling import FORGET, TOO_LATE, Bundles
 from services.notifier.settings import NotifierSettings
-from services.notifier.state import DELIVERY_STATE_VERSION, DeliveryState, Finished, Message, Underway
+from services.notifier.state import DELIVERY_STATE_VERSION, DeliveryState, Finished, Message, Recipient, Told, Underway
 
 RESULT_DUE: Final = "result_due"
 NEXT_ATTEMPT: Final = "next_attempt"
-FORGET: Final = "forget"
-TOO_LATE: Final = "it was requested after its time"
 
 
-def delivery_topology(settings: NotifierSettings) -> Topology[DeliveryState]:
-    """Return the processor as a value."""
+def delivery_topology(settings: NotifierSettings, library: Library) -> Topology[DeliveryState]:
+    """Return the processor as a value. `library` has the texts of bundles."""
     delivery = Delivery(
         rules={Medium.EMAIL: settings.email_rule},
         result_timeout=timedelta(seconds=settings.notifier_result_timeout_seconds),
         begin_within=settings.begin_within,
         kept=timedelta(seconds=settings.notifier_delivery_kept_seconds),
+        bundles=Bundles(library),
     )
     return Topology(
         name="notifier.delivery",
@@ -81,18 +82,22 @@ class Delivery:
         result_timeout: from an attempt's start to taking it for silent.
         begin_within: from an attempt's start to when it must have begun.
         kept: how long a finished delivery is remembered.
+        bundles: decides what may go out together with others first.
     """
 
     rules: Mapping[Medium, Rule]
     result_timeout: timedelta
     begin_within: timedelta
     kept: timedelta
+    bundles: Bundles
 
     def on_requested(self, state: DeliveryState | None, event: Event, context: Context) -> Decision[DeliveryState]:
-        """A delivery is asked for."""
+        """A delivery is asked for, or offered to the bundles of its recipient."""
+        data: DeliveryRequested = event.data
+        if data.bundling is not None and (state is None or isinstance(state, Recipient)):
+            return self.bundles.on_offered(state, event, context)
         if state is not None:
             return NOTHING
-        data: DeliveryRequested = event.data
         underway = Underway(
             tenant=event.tenant,
             ticket_id=data.ticket_id,
@@ -103,6 +108,7 @@ class Delivery:
             message=Message(data.address, data.language, data.subject, data.body, event.occurred_at),
             attempt=1,
             started=False,
+            parts=tuple(Told(each.ticket_id, each.delivery_id, each.node, each.role) for each in data.parts),
         )
         if context.now >= data.give_up_at:
             return self._end(underway, End(Ending.FAILED, TOO_LATE), context, event.occurred_at)
@@ -113,13 +119,15 @@ class Delivery:
         data: DeliveryAttempted = event.data
         if isinstance(state, Finished):
             return self._on_returned(state, event, context)
-        if state is None or not state.started or data.attempt != state.attempt:
+        if not isinstance(state, Underway) or not state.started or data.attempt != state.attempt:
             return NOTHING
         verdict = after_result(data.outcome, data.detail, _progress(context.key, state), context.now, self._rule(state))
         return self._follow(state, verdict, context, event.occurred_at)
 
     def on_timer(self, state: DeliveryState, timer: Timer, context: Context) -> Decision[DeliveryState]:
         """An attempt stayed without result, the next one is due, or a finished delivery may be forgotten."""
+        if isinstance(state, Recipient):
+            return self.bundles.on_timer(state, timer, context)
         if timer.kind == FORGET:
             return Decision(state=None)
         if isinstance(state, Finished):
@@ -162,6 +170,7 @@ class Delivery:
             requested_at=message.requested_at,
             begin_before=context.now + self.begin_within,
             result_due_at=result_due_at,
+            bundled=bool(state.parts),
         )
         return Decision(
             state=msgspec.structs.replace(state, started=True),
@@ -179,10 +188,11 @@ class Delivery:
             medium=state.medium,
             attempt=state.attempt,
             ending=end.ending,
+            parts=state.parts,
         )
         return Decision(
             state=finished,
-            emits=(_ended(context.key, finished, end.reason, occurred_at),),
+            emits=_ended(context.key, finished, end.reason, occurred_at),
             timers=(Timer(FORGET, context.now + self.kept),),
         )
 
@@ -193,7 +203,7 @@ class Delivery:
         if data.outcome is not Outcome.BOUNCED or not arrived or data.attempt > state.attempt:
             return NOTHING
         bounced = msgspec.structs.replace(state, ending=Ending.BOUNCED)
-        return Decision(state=bounced, emits=(_ended(context.key, bounced, data.detail, event.occurred_at),))
+        return Decision(state=bounced, emits=_ended(context.key, bounced, data.detail, event.occurred_at))
 
     def _rule(self, state: Underway) -> Rule:
         return self.rules[state.medium]
@@ -203,34 +213,41 @@ def _progress(delivery_id: str, state: Underway) -> Progress:
     return Progress(delivery_id, state.attempt, state.silences, state.give_up_at)
 
 
-def _ended(delivery_id: str, state: Finished, reason: str, occurred_at: datetime) -> Emit:
+def _ended(delivery_id: str, state: Finished, reason: str, occurred_at: datetime) -> list[Emit]:
+    """The ending, stated for the ticket or, of a bundle, for each one in it."""
+    if not state.parts:
+        own = Told(state.ticket_id, delivery_id, state.node, state.role)
+        return [_stated(own, None, state, reason, occurred_at)]
+    return [_stated(part, delivery_id, state, reason, occurred_at) for part in state.parts]
+
+
+def _stated(told: Told, bundle_id: str | None, state: Finished, reason: str, occurred_at: datetime) -> Emit:
+    """The event that states an ending. Reasons are ours or a server's codes, without personal data."""
+    facts: dict[str, Any] = {
+        "ticket_id": told.ticket_id,
+        "delivery_id": told.delivery_id,
+        "node": told.node,
+        "role": told.role,
+        "medium": state.medium,
+        "attempt": state.attempt,
+        "bundle_id": bundle_id,
+    }
+    if state.ending is not Ending.SENT:
+        facts["reason"] = reason
     return Emit(
         topic=TICKET_NOTIFICATIONS,
-        key=state.ticket_id,
-        data=_notification(delivery_id, state, reason),
-        id=f"{delivery_id}:{state.ending}",
+        key=told.ticket_id,
+        data=_OUTCOMES[state.ending].new(**facts),
+        id=f"{told.delivery_id}:{state.ending}",
         occurred_at=occurred_at,
-        subject=state.ticket_id,
+        subject=told.ticket_id,
         tenant=state.tenant,
     )
 
 
-def _notification(delivery_id: str, state: Finished, reason: str) -> Contract:
-    """Return the event that states an ending. Reasons are ours or a server's codes, without personal data."""
-    facts: dict[str, Any] = {
-        "ticket_id": state.ticket_id,
-        "delivery_id": delivery_id,
-        "node": state.node,
-        "role": state.role,
-        "medium": state.medium,
-        "attempt": state.attempt,
-    }
-    match state.ending:
-        case Ending.SENT:
-            return NotificationSent.new(**facts)
-        case Ending.FAILED:
-            return NotificationFailed.new(**facts, reason=reason)
-        case Ending.BOUNCED:
-            return NotificationBounced.new(**facts, reason=reason)
-        case Ending.UNKNOWN:
-            return NotificationUnknown.new(**facts, reason=reason)
+_OUTCOMES: Final[Mapping[Ending, type[NotificationEvent]]] = {
+    Ending.SENT: NotificationSent,
+    Ending.FAILED: NotificationFailed,
+    Ending.BOUNCED: NotificationBounced,
+    Ending.UNKNOWN: NotificationUnknown,
+}

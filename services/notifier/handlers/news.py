@@ -38,8 +38,9 @@ class News(msgspec.Struct, frozen=True):
     """Something to tell about a ticket.
 
     `occurrence` and `occurrence_for_customer` tell repetitions within a cycle apart; "" says it once a cycle.
-    `roles` None tells everyone whom the rules name, else only these of them. `facts` are texts for the template,
-    `times` instants to be written in the reader's form. `survey_id` asks for a link to it until `times["expires_at"]`.
+    `roles` None tells everyone whom the rules name, else only these of them. `clock` is the target and cycle that it is
+    about. `facts` are texts for the template, `times` instants to be written in the reader's form. `survey_id` asks for
+    a link to it until `times["expires_at"]`.
     """
 
     node: Node
@@ -52,6 +53,7 @@ class News(msgspec.Struct, frozen=True):
     escalated_to: tuple[Role, ...] = ()
     technician_id: str | None = None
     survey_id: str | None = None
+    clock: str = ""
     facts: Mapping[str, str] = {}
     times: Mapping[str, datetime] = {}
 
@@ -92,6 +94,7 @@ def of_notice(notice: Notice) -> News:
         occurrence=said,
         occurrence_for_customer=said,
         priority=notice.priority,
+        clock=f"{notice.target}:{notice.cycle}",
         facts={"target": notice.target, "percent": "" if notice.percent is None else str(notice.percent)},
         times={} if notice.due_at is None else {"due_at": notice.due_at},
     )
@@ -152,6 +155,7 @@ def _escalated(ticket: Known, data: TicketEscalated, at: datetime) -> Outcome:
             occurrence=".".join(str(each) for each in _rung(data)),
             roles=frozenset(Role) - {Role.REQUESTER} if ticket.ended else None,
             escalated_to=tuple(dict.fromkeys(map(_ladder_role, (data.role, *data.others)))),
+            clock=f"{data.target}:{data.cycle}",
             facts={"target": data.target, "level": data.level, "reason": data.reason},
         ),
     )

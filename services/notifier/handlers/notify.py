@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
-from schemas.notifications import DeliveryRequested, NotificationSuppressed
+from schemas.notifications import Bundling, DeliveryRequested, NotificationSuppressed
 from schemas.ticket_events import TicketOpened
 from schemas.ticket_sla import TargetBreached, TargetWarned
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA
@@ -25,7 +25,9 @@ from schemas.vocabulary import Language, Medium, Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.addresses import folded, mailbox
 from services.notifier.domain.audience import Audience
+from services.notifier.domain.bundling import RANKS, recipient_key
 from services.notifier.domain.content import (
+    Facts,
     InvalidTemplate,
     Library,
     Message,
@@ -126,6 +128,7 @@ class Notifier:
         self._library = library
         self._lookups = lookups
         self._links = Links.of(settings)
+        self._secret = settings.secret.get_secret_value()
         self._zone = settings.zone
         self._staff_language = settings.notifier_staff_language
         self._own_addresses = frozenset(map(folded, settings.own_addresses))
@@ -239,17 +242,21 @@ class Notifier:
         reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
             return _suppressed(ticket.tenant, identity, recipient.role, reason, news)
-        message = self._message(ticket, news, recipient, identity.ticket_id)
+        facts = self._facts(ticket, news, recipient, identity.ticket_id)
+        message = self._message(news, recipient, facts)
+        address = mailbox(recipient.address) or ""
+        bundling = self._bundling(news, recipient, facts, grounds.now)
+        offered = recipient_key(self._secret, ticket.tenant, identity.medium, address) if bundling else None
         return Emit(
             topic=NOTIFIER_OUTBOX,
-            key=delivery_id,
+            key=offered or delivery_id,
             data=DeliveryRequested.new(
                 delivery_id=delivery_id,
                 ticket_id=identity.ticket_id,
                 node=news.node,
                 role=recipient.role,
                 medium=identity.medium,
-                address=mailbox(recipient.address) or "",
+                address=address,
                 language=recipient.language,
                 subject=message.subject,
                 body=message.body,
@@ -258,8 +265,9 @@ class Notifier:
                 decided_at=grounds.now,
                 position=grounds.position,
                 directory_version=grounds.directory_version,
+                bundling=bundling,
             ),
-            id=f"{delivery_id}:requested",
+            id=f"{delivery_id}:{'offered' if offered else 'requested'}",
             occurred_at=news.occurred_at,
             subject=identity.ticket_id,
             tenant=ticket.tenant,
@@ -293,8 +301,26 @@ class Notifier:
 
     # ── content ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _message(self, ticket: Known, news: News, recipient: Recipient, ticket_id: str) -> Message:
-        voice = voice_of(recipient.role)
+    def _bundling(self, news: News, recipient: Recipient, facts: Facts, now: datetime) -> Bundling | None:
+        """How the message may go out with others, None where it goes at once whatever comes with it."""
+        rules = self._audience.bundling
+        age = now - news.occurred_at
+        priority = facts["priority"]
+        if voice_of(recipient.role) is not Voice.STAFF or not rules.waits(news.node, priority, age):
+            return None
+        since = {"since": wall_time(news.occurred_at, self._zone)}
+        bundling: Bundling = Bundling.new(
+            hold=age > rules.late_after,
+            window_seconds=self._audience.window(priority).total_seconds(),
+            burst=rules.burst,
+            line=self._library.line(news.node, recipient.language, {**facts, **since}),
+            clock=news.clock,
+            rank=RANKS[news.node],
+        )
+        return bundling
+
+    def _facts(self, ticket: Known, news: News, recipient: Recipient, ticket_id: str) -> dict[str, str]:
+        """What a template may name."""
         facts = {
             "ticket_id": ticket_id,
             "subject_line": ticket.subject_line,
@@ -304,12 +330,16 @@ class Notifier:
             **news.facts,
             **{name: wall_time(instant, self._zone) for name, instant in news.times.items()},
         }
-        if voice is Voice.CUSTOMER:
+        if voice_of(recipient.role) is Voice.CUSTOMER:
             facts["progress_url"] = self._links.progress(ticket.tenant, ticket_id, news.occurred_at)
             if news.survey_id is not None:
                 facts["survey_url"] = self._links.survey(
                     ticket.tenant, ticket_id, news.survey_id, news.occurred_at, news.times["expires_at"]
                 )
+        return facts
+
+    def _message(self, news: News, recipient: Recipient, facts: Facts) -> Message:
+        voice = voice_of(recipient.role)
         override = self._override(news.node, voice, recipient.language)
         if override is not None:
             try:

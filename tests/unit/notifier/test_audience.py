@@ -14,12 +14,18 @@ from services.notifier.domain.audience import InvalidAudience, Told, parse_audie
 from services.notifier.domain.nodes import Node, Voice
 
 EMAIL = [Medium.EMAIL]
+BUNDLING = {
+    "window_seconds": {"P0": 10, "default": 60},
+    "burst_messages": 3,
+    "late_after_seconds": 30,
+    "at_once": ["P0"],
+}
 
 
 def rules(**nodes: Any) -> dict[str, Any]:
     """Return rules that tell nobody but for `nodes`."""
     stated = {str(node): {"default": {}} for node in Node} | nodes
-    return {"version": 1, "give_up_after_seconds": {"default": 60}, "nodes": stated}
+    return {"version": 1, "give_up_after_seconds": {"default": 60}, "bundling": BUNDLING, "nodes": stated}
 
 
 def test_a_priority_without_rules_of_its_own_has_the_default() -> None:
@@ -49,6 +55,16 @@ def test_the_rules_know_which_templates_they_need() -> None:
     assert list(audience.voices()) == [(Node.OPENED, Voice.CUSTOMER), (Node.OPENED, Voice.STAFF)]
 
 
+def test_what_waits_for_a_bundle_is_what_is_late_or_not_urgent_and_comes_from_a_clock() -> None:
+    audience = parse_audience(rules(), EMAIL)
+    waits, late = audience.bundling.waits, timedelta(seconds=31)
+    assert waits(Node.ESCALATED, "P0", late)
+    assert not waits(Node.ESCALATED, "P0", timedelta(seconds=30))
+    assert waits(Node.SLA_WARNED, "P2", timedelta(0))
+    assert not waits(Node.RESOLVED, "P2", late)
+    assert (audience.window("P0"), audience.window("P3")) == (timedelta(seconds=10), timedelta(minutes=1))
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
@@ -71,6 +87,12 @@ def test_the_rules_know_which_templates_they_need() -> None:
         ({"give_up_after_seconds": {"default": 0}}, "give_up_after_seconds.default: a number above 0"),
         ({"give_up_after_seconds": {"default": True}}, "give_up_after_seconds.default: a number above 0"),
         ({"give_up_after_seconds": {"default": 10**9}}, "at most 604800"),
+        ({"bundling": None}, "bundling: a mapping"),
+        ({"bundling": {**BUNDLING, "extra": 1}}, "bundling: has at_once, burst_messages"),
+        ({"bundling": {**BUNDLING, "window_seconds": {"P0": 1}}}, "bundling.window_seconds: has no default"),
+        ({"bundling": {**BUNDLING, "late_after_seconds": 0}}, "bundling.late_after_seconds.default: a number above 0"),
+        ({"bundling": {**BUNDLING, "burst_messages": -1}}, "bundling.burst_messages: a whole number"),
+        ({"bundling": {**BUNDLING, "at_once": "P0"}}, "bundling.at_once: a list"),
     ],
 )
 def test_rules_that_cannot_be_used_are_refused_with_the_place(changes: dict[str, Any], place: str) -> None:
