@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -38,10 +39,12 @@ def main() -> int:
 
 def _run_all(seeds: range, processes: int) -> Iterator[Run]:
     """Yield what came of each seed, in their order; a seed's run is the same in whichever process."""
+    # What is imported by now stays: without this the collector looks at all of it after each world.
     if processes <= 1 or len(seeds) == 1:
+        gc.freeze()
         yield from map(run, seeds)
         return
-    with get_context("spawn").Pool(processes) as pool:
+    with get_context("spawn").Pool(processes, gc.freeze) as pool:
         yield from pool.imap(run, seeds, SEEDS_A_PORTION)
 
 

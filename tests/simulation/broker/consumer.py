@@ -11,6 +11,7 @@ from tests.simulation.broker.cluster import Cluster
 from tests.simulation.broker.errors import STATE, plain, retriable
 from tests.simulation.broker.groups import Member, Membership
 from tests.simulation.broker.message import Message
+from tests.simulation.broker.partition_log import PartitionLog
 
 OFFSET_INVALID: Final = -1001
 BATCH_RECORDS_BOUND: Final = 10_000
@@ -25,9 +26,10 @@ Callback = Callable[["SimulatedConsumer", list[TopicPartition]], None]
 class _Reading:
     """How far a partition was read, and up to where its end was told."""
 
-    __slots__ = ("paused", "position", "told_end")
+    __slots__ = ("log", "paused", "position", "told_end")
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, log: PartitionLog, position: int) -> None:
+        self.log = log
         self.position = position
         self.paused = False
         self.told_end = -1
@@ -127,7 +129,11 @@ class SimulatedConsumer:
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Read these partitions from the offsets given."""
         self.unassign()
-        self._reading = {(each.topic, each.partition): _Reading(_position(each.offset)) for each in partitions}
+        topics = self._cluster.topics
+        self._reading = {
+            (each.topic, each.partition): _Reading(topics[each.topic][each.partition], _position(each.offset))
+            for each in partitions
+        }
         if self._process is not None:
             self._cluster.listen(self._assigned_topics(), self)
 
@@ -207,23 +213,29 @@ class SimulatedConsumer:
             self._cluster.busy()
             return []
         messages: list[Message] = []
-        places = [place for place, reading in self._reading.items() if not reading.paused]
+        open_places = [each for each in self._reading.values() if not each.paused and self._has_news(each)]
         if self._process is not None:
-            self._cluster.time.random.shuffle(places)
-        for place in places:
+            self._cluster.time.random.shuffle(open_places)
+        for reading in open_places:
             left = num_messages - len(messages)
             if left <= 0:
                 break
             most = left if self._process is None else min(left, self._cluster.time.random.choice(FEW_RECORDS))
-            messages += self._messages(place, self._reading[place], most)
+            messages += self._messages(reading, most)
         if messages:
             self._cluster.busy()
         return messages
 
-    def _messages(self, place: Place, reading: _Reading, most: int) -> list[Message]:
-        topic, partition = place
-        log = self._cluster.topics[topic][partition]
-        end = log.stable_end if self._read_committed else log.end
+    def _end(self, log: PartitionLog) -> int:
+        return log.stable_end if self._read_committed else log.end
+
+    def _has_news(self, reading: _Reading) -> bool:
+        """Whether there may be a record, or the news of an end that was not told; most polls find neither."""
+        position = reading.position
+        return self._end(reading.log) > position or (self._tells_ends and reading.told_end != position)
+
+    def _messages(self, reading: _Reading, most: int) -> list[Message]:
+        log, end = reading.log, self._end(reading.log)
         messages: list[Message] = []
         for entry in log.entries(reading.position, end):
             if len(messages) >= most:
@@ -231,11 +243,11 @@ class SimulatedConsumer:
             reading.position = entry.offset + 1
             aborted = entry.transaction is not None and entry.transaction.outcome is False
             if not entry.control and not (self._read_committed and aborted):
-                messages.append(Message(topic, partition, entry.offset, entry))
+                messages.append(Message(log.topic, log.number, entry.offset, entry))
         reading.position = max(reading.position, end)
         if self._tells_ends and len(messages) < most and reading.told_end != reading.position:
             reading.told_end = reading.position
-            messages.append(Message(topic, partition, reading.position, None))
+            messages.append(Message(log.topic, log.number, reading.position, None))
         return messages
 
 
