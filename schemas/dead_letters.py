@@ -26,6 +26,8 @@ class DeadLettered(Contract, type_name="aftercare.dead_letter.v1"):
 
     `body` is cut to a bounded length; redrive reads the whole record from the source by topic, partition and offset.
     A parked record is sound in itself: an earlier one with its key was set aside, and order is kept.
+    `first_offset` is where the first letter of a record stands in this topic (null: this is the first): one that fails
+    again keeps its place in the line of its key.
     """
 
     processor: Name
@@ -40,6 +42,7 @@ class DeadLettered(Contract, type_name="aftercare.dead_letter.v1"):
     attempts: Sequence
     body: Annotated[Text, Personal]
     body_bytes: Annotated[int, Field(ge=0)]
+    first_offset: Annotated[int, Field(ge=0)] | None = None
 
 
 class Resolution(StrEnum):

@@ -167,6 +167,26 @@ def _dead_letter_topic(service: str) -> Topic:
 DEAD_LETTERS: Final = {service: _dead_letter_topic(service) for service in SERVICES}
 
 
+def _retry_topic(processor: str) -> Topic:
+    holds = "dead letters that an operator sends again, to this processor alone"
+    return Topic(f"{processor}.retry", "as the source", "services dlq", holds)
+
+
+RETRIES: Final = {
+    processor: _retry_topic(processor)
+    for processor in (
+        "intake.normaliser",
+        "intake.ledger",
+        "router.pools",
+        "sla_monitor",
+        "notifier.notify",
+        "notifier.delivery",
+        "feedback.surveys",
+    )
+}
+"""By processor. Topics that others read hold facts only: nobody else sees what one processor is sent again."""
+
+
 def _changelog(service: str, store: str) -> Topic:
     return Topic(f"{service}.{store}.changelog", "store key", service, f"state: {store}", compacted=True)
 
@@ -201,6 +221,7 @@ TOPICS: Final = (
     *DIRECTORY.values(),
     AUDIT,
     *DEAD_LETTERS.values(),
+    *RETRIES.values(),
     *CHANGELOGS.values(),
     NOTES,
 )

@@ -21,7 +21,7 @@ from schemas.feedback import (
     SurveySkipped,
 )
 from schemas.ticket_events import TicketCancelled, TicketClosed, TicketEvent, TicketMerged, TicketReopened
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, FEEDBACK_ANSWERS, TICKET_EVENTS, TICKET_FEEDBACK
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, FEEDBACK_ANSWERS, RETRIES, TICKET_EVENTS, TICKET_FEEDBACK
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.feedback.domain import eligibility, rating, review, survey
 from services.feedback.domain.policy import Policy
@@ -56,6 +56,7 @@ def feedback_topology(settings: FeedbackSettings) -> Topology[Feedback]:
         inputs=(TICKET_EVENTS, FEEDBACK_ANSWERS),
         changelog=CHANGELOGS["feedback", "surveys"],
         dead_letters=DEAD_LETTERS["feedback"],
+        retries=RETRIES["feedback.surveys"],
         handlers={
             TicketClosed: surveys.on_closed,
             TicketReopened: surveys.on_reopened,

@@ -17,7 +17,7 @@ from schemas.contract import Contract
 from schemas.parts import Candidate
 from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, TechnicianRostered
 from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Emit, Event, Timer, Topology
 from services.router.domain.assignment import Choice, Factors, choose, choose_wanted
@@ -68,6 +68,7 @@ def router_topology(settings: RouterSettings) -> Topology[State]:
         inputs=(ROUTING_WORK,),
         changelog=CHANGELOGS["router", "pools"],
         dead_letters=DEAD_LETTERS["router"],
+        retries=RETRIES["router.pools"],
         handlers={
             OfferMade: router.on_offered,
             OfferWithdrawn: router.on_withdrawn,

@@ -35,11 +35,12 @@ def settings_for(bootstrap: str, instance: str = "0") -> RuntimeSettings:
 
 def counting_on(prefix: str, remind_seconds: float) -> Counting:
     """Return the counting topology over topics that begin with `prefix`."""
-    commands, counts, reminders, changelog, dead_letters = (
+    commands, counts, reminders, changelog, dead_letters, retries = (
         Topic(f"{prefix}.{name}", "ticket id", "test", name)
-        for name in ("commands", "counts", "reminders", "changelog", "dlq")
+        for name in ("commands", "counts", "reminders", "changelog", "dlq", "retry")
     )
-    return Counting(f"{prefix}.counting", commands, counts, reminders, changelog, dead_letters, remind_seconds)
+    name = f"{prefix}.counting"
+    return Counting(name, commands, counts, reminders, changelog, dead_letters, retries, remind_seconds)
 
 
 @dataclass
@@ -57,7 +58,8 @@ class KafkaBed:
     def __post_init__(self) -> None:
         self.prefix = f"{self.label}-{next(_numbers)}"
         counting = self.counting = counting_on(self.prefix, self.remind_seconds)
-        topics = (counting.commands, counting.counts, counting.reminders, counting.changelog, counting.dead_letters)
+        outputs = (counting.counts, counting.reminders, counting.changelog, counting.dead_letters)
+        topics = (*counting.topology().sources, *outputs)
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         new = [
             NewTopic(

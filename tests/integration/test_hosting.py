@@ -111,7 +111,8 @@ def hosted(command: tuple[str, ...], bootstrap: str, folder: Path, prefix: str) 
 
 def make_topics(bootstrap: str, prefix: str) -> None:
     counting = counting_on(prefix, 60.0)
-    keyed = (counting.commands, counting.counts, counting.reminders, counting.changelog, counting.dead_letters)
+    outputs = (counting.counts, counting.reminders, counting.changelog, counting.dead_letters)
+    keyed = (*counting.topology().sources, *outputs)
     whole = (*DIRECTORY.values(), DEAD_LETTERS["router"])
     admin = AdminClient({"bootstrap.servers": bootstrap})
     there = admin.list_topics(timeout=10).topics

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from schemas.ids import ticket_id
 from schemas.partition import partition_of
-from services._runtime.kafka.clients import producer_config, redrive_config
+from services._runtime.kafka.clients import operator_config, producer_config
 from services._runtime.settings import KafkaSettings, RuntimeSettings
 
 pytestmark = pytest.mark.integration
@@ -41,7 +41,7 @@ def test_librdkafka_as_we_set_it_up_agrees_on_a_thousand_keys(
 ) -> None:
     placed: dict[bytes, int] = {}
     settings = KafkaSettings(kafka_bootstrap=local_kafka)
-    producer = Producer(redrive_config(settings, "one-partitioner"))
+    producer = Producer(operator_config(settings, "one-partitioner"))
 
     def delivered(error: object, message: Message) -> None:
         assert error is None
@@ -69,5 +69,5 @@ def test_aiokafka_agrees_on_a_thousand_keys(local_kafka: str, topic: str, expect
 
 def test_every_producer_of_the_runtime_names_that_partitioner() -> None:
     settings = RuntimeSettings(secret=SecretStr("x" * 32))
-    configured = [producer_config(settings, "x"), redrive_config(settings, "x")]
+    configured = [producer_config(settings, "x"), operator_config(settings, "x")]
     assert [each["partitioner"] for each in configured] == ["murmur2_random"] * 2

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.dead_letters import Reason, Resolution
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, RETRIES
 from services._runtime.processor import redrive
 from services._runtime.processor.processor import Processor
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
@@ -151,7 +151,9 @@ def test_a_missing_topic_is_named_and_nothing_hangs(local_kafka: str) -> None:
 def test_dead_letters_are_listed_redriven_in_order_and_free_their_key(
     bed: KafkaBed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert bed.counting.retries is not None
     monkeypatch.setitem(DEAD_LETTERS, "intake", bed.counting.dead_letters)
+    monkeypatch.setitem(RETRIES, bed.counting.name, bed.counting.retries)
     settings = settings_for(bed.bootstrap)
     with running(bed):
         bed.send("T-1", message("T-1", POISON))
@@ -167,6 +169,7 @@ def test_dead_letters_are_listed_redriven_in_order_and_free_their_key(
         ]
         assert redrive.resolve(settings, "intake", [poison], CLOCK, Resolution.DISCARDED) == 1
         assert redrive.resolve(settings, "intake", parked, CLOCK, Resolution.REDRIVEN) == 2
+        bed.wait_for(bed.counting.counts, 2)
         bed.send("T-1", message("T-1", "fourth"))
         bed.flush()
         events = bed.wait_for(bed.counting.counts, 3)

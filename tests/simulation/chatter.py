@@ -19,11 +19,11 @@ REFUSED: Final = "refuse what comes of this, please"
 UNDECODABLE: Final = b"\xff not json"
 BAD: Final = 0.12
 SERVICE: Final = "counting"
-COMMANDS, COUNTS, REMINDERS, CHANGELOG, LETTERS = TOPICS = tuple(
+COMMANDS, COUNTS, REMINDERS, CHANGELOG, LETTERS, RETRIES = TOPICS = tuple(
     Topic(f"{SERVICE}.{name}", "ticket id", "simulation", name)
-    for name in ("commands", "counts", "reminders", "changelog", "dlq")
+    for name in ("commands", "counts", "reminders", "changelog", "dlq", "retry")
 )
-COUNTING: Final = Counting(SERVICE, COMMANDS, COUNTS, REMINDERS, CHANGELOG, LETTERS, remind_seconds=900.0)
+COUNTING: Final = Counting(SERVICE, COMMANDS, COUNTS, REMINDERS, CHANGELOG, LETTERS, RETRIES, remind_seconds=900.0)
 BAD_BODIES: Final = (POISON, HUGE, REFUSED, POISON_TIMER)
 
 

@@ -26,6 +26,7 @@ class Kind(Enum):
     STOP = "asked to stop, and started again"
     SCALE = "one instance more, or less"
     CLOCK = "clock an hour off"
+    INTERRUPTED = "redrive killed half way"
 
 
 ANYWHERE: Final = frozenset[str]()

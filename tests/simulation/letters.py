@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ def dead_letters_are_explained(settled: Settled) -> Iterator[str]:
                 yield f"{topic.name}: a letter without cause, {letter['key']}: {letter['error']} {letter['message']}"
     for topology in settled.topologies:
         yield from _swallowed(settled, topology)
+        yield from _sent_again_otherwise_than_noted(settled, topology)
         for partition, state in settled.replays[topology.name].engine.partitions.items():
             yield from (f"{topology.name}/{partition}: {key} is still parked" for key in state.parked)
 
@@ -35,11 +37,25 @@ def _swallowed(settled: Settled, topology: Topology[Any]) -> Iterator[str]:
         for each in _letters(settled, topology.dead_letters.name)
         if each["processor"] == topology.name
     }
-    for topic in topology.inputs:
+    for topic in topology.sources:
         for log in settled.world.cluster.topics[topic.name]:
             for stored in log.committed():
                 if _is_bad(stored.value) and (topic.name, log.number, stored.offset) not in set_aside:
                     yield f"{topology.name}: {topic.name}/{log.number}/{stored.offset} was swallowed"
+
+
+def _sent_again_otherwise_than_noted(settled: Settled, topology: Topology[Any]) -> Iterator[str]:
+    """Each dead letter is sent again once, however often the command was interrupted: so a key can count them."""
+    assert topology.retries is not None
+    sent = Counter((stored.key or b"").decode() for stored in settled.world.cluster.committed(topology.retries.name))
+    noted = Counter(
+        event["data"]["key"]
+        for event in settled.events(topology.dead_letters.name)
+        if event["data"].get("letter_id", "").startswith(f"{topology.name}/")
+    )
+    for key in sorted(sent | noted):
+        if sent[key] != noted[key]:
+            yield f"{topology.name}: {key} was sent {sent[key]} records for {noted[key]} dead letters"
 
 
 def _letters(settled: Settled, topic: str) -> list[Letter]:

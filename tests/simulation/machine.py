@@ -232,6 +232,9 @@ class Machine:
         if self.running:
             self.next_at = self._now
 
+    def idle(self, seconds: float) -> None:
+        """Its turn is over soon: `next_at` says when it wants the next one."""
+
     def committed(self) -> None:
         """The batch at hand is committed, whether or not this process will ever know."""
         engine = self.engine

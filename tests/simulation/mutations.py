@@ -20,7 +20,7 @@ from services._runtime.engine.batch import Batch, PartitionBatch
 from services._runtime.engine.codec import Entry, StateCodec
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.state import DueTimer, PartitionState
-from services._runtime.processor import ownership, processor, transaction
+from services._runtime.processor import ownership, processor, redrive, transaction
 from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
 from services._runtime.processor.ownership import Ownership
@@ -231,6 +231,19 @@ def _swallow_poison(patch: Patch) -> None:
     patch.setattr(Engine, "_set_aside", lambda *_: None)
 
 
+def _redrive_outside_a_transaction(patch: Patch) -> None:
+    produce = SimulatedProducer.produce
+
+    def at_once(self: SimulatedProducer, topic: str, value: bytes | None, key: bytes, *rest: Any, **named: Any) -> None:
+        if self.config["client.id"].startswith(redrive.CLIENT_ID):
+            self._cluster.point("produce")
+            self._cluster.send(topic, key, value, named.get("headers"))
+        else:
+            produce(self, topic, value, key, *rest, **named)
+
+    patch.setattr(SimulatedProducer, "produce", at_once)
+
+
 def _never_stop_for_dead_letters(patch: Patch) -> None:
     patch.setattr(Batch, "dead_letters_in_a_row", property(lambda _: 0, lambda *_: None), raising=False)
 
@@ -307,6 +320,7 @@ MUTATIONS: Final = (
     Mutation(6, "a whole batch is set aside for one record", _set_a_whole_batch_aside),
     Mutation(6, "no key is parked", _park_nothing),
     Mutation(6, "poison is swallowed", _swallow_poison),
+    Mutation(6, "a redrive is no transaction", _redrive_outside_a_transaction),
     Mutation(6, "no number of dead letters stops it", _never_stop_for_dead_letters, checks.poison_in_a_row_stops),
     Mutation(6, "no number of parked keys stops it", _never_stop_for_parked_keys, checks.many_parked_keys_stop),
     Mutation(7, "it begins before the directory is read", _begin_before_the_directory_is_read, checks.waits_to_begin),

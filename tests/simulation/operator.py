@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from schemas.dead_letters import Reason, Resolution
 from schemas.topics import SERVICES
@@ -12,10 +12,13 @@ from services._runtime.processor import redrive
 from services._runtime.settings import RuntimeSettings
 from tests.simulation.broker.timeline import Timeline
 from tests.simulation.chatter import SERVICE
+from tests.simulation.faults import IN_TRANSACTION, Killed, Kind, Plan
 from tests.simulation.world import World, settings_of
 
 HOUR: Final = 3600.0
 VISITS: Final = 10
+INTERRUPTED: Final = 0.3
+CALLS_MAX: Final = 8
 SENT_AGAIN: Final = frozenset({Reason.PARKED, Reason.TIMER_RAISED})
 
 
@@ -31,8 +34,41 @@ class WorldClock:
         return (self._time.now - self._time.start).total_seconds()
 
 
+class Command:
+    """A run of the operator's tool, as a process that may be killed at one of its calls (see `Process`)."""
+
+    def __init__(self, time: Timeline, plan: Plan | None) -> None:
+        self.member: Any = None
+        self.engine: Any = None
+        self.life = 0
+        self._time = time
+        self._plan = plan
+
+    def point(self, name: str) -> None:
+        """Die here, if this is the place; who is dead makes no further call."""
+        if self.life or (self._plan is not None and self._plan.reached(name)):
+            self.life = 1
+            raise Killed
+
+    def busy(self) -> None:
+        """It goes on by itself."""
+
+    def tell(self) -> None:
+        """It looks by itself."""
+
+    def idle(self, seconds: float) -> None:
+        """Let time go by: what it waits for is the end of somebody's transaction."""
+        self._time.wait(seconds, lambda: False)
+
+    def committed(self) -> None:
+        """No decision of a processor: the journal does not want it."""
+
+
 class Operator:
-    """Comes by every few hours; discards what can never be processed, sends the rest again, oldest first."""
+    """Comes by every few hours; discards what can never be processed, sends the rest again, oldest first.
+
+    Some runs are killed half way: then the next visit settles what is left.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -41,18 +77,30 @@ class Operator:
         for visit in range(1, VISITS + 1):
             world.after((visit - 0.5) * 3 * HOUR, visit * 3 * HOUR, self._come)
 
-    def _come(self) -> None:
-        # It may be that a process waits just now: what the operator calls is not its call.
+    def settle(self, service: str, plan: Plan | None = None) -> bool:
+        """Settle what is open of a service; with a plan for the command's death. Tell whether it lived."""
         cluster = self._world.cluster
-        current, cluster.current = cluster.current, None
+        # It may be that a process waits just now: what the operator calls is not its call.
+        current, cluster.current = cluster.current, Command(self._world.time, plan)
         try:
-            for service in (*SERVICES, SERVICE):
-                self._settle(service)
+            letters = redrive.open_letters(self._settings, service, self._clock)
+            for again, chosen in groupby(letters, lambda letter: letter.data.reason in SENT_AGAIN):
+                resolution = Resolution.REDRIVEN if again else Resolution.DISCARDED
+                redrive.resolve(self._settings, service, list(chosen), self._clock, resolution)
+        except Killed:
+            cluster.transactions.fall_silent(f"{redrive.CLIENT_ID}-{service}")
+            return False
         finally:
             cluster.current = current
+        return True
 
-    def _settle(self, service: str) -> None:
-        letters = redrive.open_letters(self._settings, service, self._clock)
-        for again, chosen in groupby(letters, lambda letter: letter.data.reason in SENT_AGAIN):
-            resolution = Resolution.REDRIVEN if again else Resolution.DISCARDED
-            redrive.resolve(self._settings, service, list(chosen), self._clock, resolution)
+    def _come(self) -> None:
+        for service in (*SERVICES, SERVICE):
+            if not self.settle(service, self._fate()):
+                self._world.meddled[Kind.INTERRUPTED] += 1
+
+    def _fate(self) -> Plan | None:
+        random = self._world.random
+        if self._world.is_calm or random.random() >= INTERRUPTED:
+            return None
+        return Plan(Kind.INTERRUPTED, IN_TRANSACTION, random.randint(1, CALLS_MAX))

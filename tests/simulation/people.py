@@ -200,9 +200,7 @@ class People:
                 continue
             self._read[log.number] = end
             for stored in log.committed(start):
-                if stored.value is None:
-                    continue  # an operator's word to one processor
-                event = json.loads(stored.value)
+                event = json.loads(stored.value or b"")
                 if event["id"] not in self._seen:
                     self._seen.add(event["id"])
                     self._notice(event)

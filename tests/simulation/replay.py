@@ -64,7 +64,7 @@ class Replay:
             self.engine.partitions[partition] = self.engine.new_partition(partition)
         self._inputs: dict[Place, list[Stored]] = {
             (topic.name, partition): list(cluster.topics[topic.name][partition].committed())
-            for topic in topology.inputs
+            for topic in topology.sources
             for partition in range(cluster.partitions)
         }
         self._read: defaultdict[Place, int] = defaultdict(int)
@@ -116,7 +116,7 @@ class Replay:
 
     def _judge(self, committed: Committed, partition: int, due: DueTimer) -> None:
         """All that had been written when the timer came due, by the most advanced clock there was, is read."""
-        for topic in self.topology.inputs:
+        for topic in self.topology.sources:
             place = topic.name, partition
             stored, read = self._inputs[place], self._read[place]
             if read < len(stored) and stored[read].at <= due.due_at - committed.ahead:

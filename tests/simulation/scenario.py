@@ -12,7 +12,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from schemas.directory import PoolDefined, TechnicianDefined
-from schemas.topics import DEAD_LETTERS, TOPICS
+from schemas.topics import DEAD_LETTERS, RETRIES, TOPICS
 from schemas.vocabulary import Language, Level, Medium
 from services._runtime.engine.topology import Topology
 from services.feedback.handlers import feedback_topology
@@ -29,6 +29,7 @@ from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
 from tests.simulation.broker.cluster import Cluster
 from tests.simulation.chatter import COUNTING, SERVICE, Chatter
+from tests.simulation.chatter import RETRIES as CHATTER_RETRIES
 from tests.simulation.chatter import TOPICS as CHATTER_TOPICS
 from tests.simulation.clocks import clocks
 from tests.simulation.install import simulated_clients
@@ -102,7 +103,8 @@ def _run(seed: int, faults_until: datetime) -> Run:
     began = perf_counter()
     made = topologies()
     world = World(seed, made, (*TOPICS, *CHATTER_TOPICS), until=UNTIL, calm_at=faults_until)
-    with simulated_clients(world.cluster), patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}):
+    own = patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}), patch.dict(RETRIES, {SERVICE: CHATTER_RETRIES})
+    with simulated_clients(world.cluster), own[0], own[1]:
         Chatter(world)
         people = People(world, pools=POOLS, requests=world.random.randint(*REQUESTS))
         Vandal(world, people)

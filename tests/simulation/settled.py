@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from services._runtime.engine.topology import Topology
-from services._runtime.kafka.clients import REDRIVE_HEADER
 from tests.simulation.people import People
 from tests.simulation.replay import Replay
 from tests.simulation.world import World
@@ -29,13 +28,8 @@ class Settled:
         world = self.world
         return {each.name: Replay(world.cluster, each, world.journal) for each in self.topologies}
 
-    def events(self, topic: str, *, redriven: bool = True) -> Iterator[dict[str, Any]]:
-        """Yield the events of a topic as JSON, leaving out what is none, partition by partition.
-
-        Without `redriven` the copies that the operator made for one processor, which carry a header, are left out.
-        """
+    def events(self, topic: str) -> Iterator[dict[str, Any]]:
+        """Yield the events of a topic as JSON, leaving out what is none, partition by partition."""
         for stored in self.world.cluster.committed(topic):
-            if not redriven and any(name == REDRIVE_HEADER for name, _ in stored.headers):
-                continue
             if stored.value is not None and stored.value.startswith(b"{"):
                 yield json.loads(stored.value)

@@ -84,6 +84,11 @@ class World:
         """Which faults were met, and how often."""
         return sum((machine.met for machine in self.machines), self.meddled.copy())
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether the time of faults is over."""
+        return self.now >= self._calm_at
+
     def after(self, least_seconds: float, most_seconds: float, act: Callable[[], None]) -> None:
         """Have somebody do something after a while."""
         self.time.after(self.random.uniform(least_seconds, most_seconds), act)
@@ -126,7 +131,7 @@ class World:
         ready = [each for each in self.machines if each.next_at is not None and each.next_at <= now]
         if ready:
             machine = self.random.choice(ready)
-            if now < self._calm_at:
+            if not self.is_calm:
                 self._trouble(machine)
             machine.turn()
             self.on_step()

@@ -42,6 +42,7 @@ class Counting:
     reminders: Topic = TICKET_FEEDBACK
     changelog: Topic = CHANGELOGS["intake", "tickets"]
     dead_letters: Topic = DEAD_LETTERS["intake"]
+    retries: Topic | None = None
     remind_seconds: float = REMIND_SECONDS
 
     def on_message(self, state: Counted | None, event: Event, context: Context) -> Decision[Counted]:
@@ -88,6 +89,7 @@ class Counting:
             inputs=(self.commands,),
             changelog=self.changelog,
             dead_letters=self.dead_letters,
+            retries=self.retries,
             handlers={AddCustomerMessage: self.on_message, CancelTicket: self.on_cancel},
             state_type=Counted,
             on_timer=self.on_timer,

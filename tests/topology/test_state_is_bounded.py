@@ -191,7 +191,7 @@ NAMES: Final = [*World().drivers]
 
 def hours_to_outlive(world: World, name: str) -> int:
     """The longest that any input of a topology can be read again; for the ledger, whatever it numbered."""
-    topics: list[Topic] = [*world.drivers[name].topology.inputs]
+    topics: list[Topic] = [*world.drivers[name].topology.sources]
     if name == "intake.ledger":
         topics.append(TICKET_EVENTS)
     return max(topic.retention_hours for topic in topics)

@@ -38,6 +38,7 @@ def letter(topology: Topology[Any], record: Record, key: str, reason: Reason, er
         attempts=1,
         body=body[:BODY_CHARACTERS].decode(errors="replace"),
         body_bytes=len(body),
+        first_offset=record.first_offset,
     )
 
 

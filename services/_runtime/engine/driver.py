@@ -71,7 +71,7 @@ class TopologyDriver(Generic[S]):
 
     def send_bytes(self, topic: Topic, key: str, value: bytes | None, *, redriven: bool = False, run: str = "") -> None:
         """Put raw bytes on an input, for poison, for copies of earlier records and for redrive."""
-        if topic not in self.topology.inputs:
+        if topic not in self.topology.sources:
             message = f"{self.topology.name} does not read {topic.name}"
             raise ValueError(message)
         offset = self._offsets[topic.name]

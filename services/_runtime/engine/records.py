@@ -6,7 +6,11 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One input record. `redriven` marks a dead letter that an operator sent again, `run` the command that sent it."""
+    """One input record.
+
+    `redriven` marks a dead letter that an operator sent again, `run` the command that sent it, and `first_offset` the
+    place of its first letter in the dead-letter topic.
+    """
 
     topic: str
     partition: int
@@ -15,6 +19,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     redriven: bool = False
     run: str = ""
+    first_offset: int | None = None
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):

@@ -156,6 +156,7 @@ class Topology(Generic[S]):
     `dead_letters_in_a_row`, or than `parked_keys_max` keys of one partition that wait, stop the processor; how many
     dead letters a key has is but a number, and has no bound. `gather_seconds` is how long records are gathered into a
     batch after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
+    `retries` is where operators send its dead letters again; it has the inputs' partitions and is read with them.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Topology(Generic[S]):
     dead_letters_in_a_row: int = 100
     parked_keys_max: int = PARKED_KEYS_MAX
     gather_seconds: float = PROMPT_SECONDS
+    retries: Topic | None = None
 
     def __post_init__(self) -> None:
         """Refuse a version to write that there is no way down to.
@@ -189,6 +191,11 @@ class Topology(Generic[S]):
             raise ValueError(
                 f"{self.name}: state of version {have} can't be written as {to}: no downgrade to {missing}"
             )
+
+    @property
+    def sources(self) -> tuple[Topic, ...]:
+        """All that is read: the inputs, and the dead letters that are sent again."""
+        return self.inputs if self.retries is None else (*self.inputs, self.retries)
 
     def writing_previous(self) -> Topology[S]:
         """The same, writing the state as the version before its own knows it; version 1 has none before."""

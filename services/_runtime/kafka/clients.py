@@ -19,8 +19,10 @@ SOCKET_TIMEOUT_MS: Final = 6_000
 """After so long without an answer a broker counts as dead, its connection is closed, and the leaders are looked up."""
 RECONNECT_BACKOFF_MAX_MS: Final = 1_000
 REQUEST_SECONDS: Final = 10.0
-REDRIVE_HEADER: Final = "aftercare-redrive"
-"""Marks a dead letter's record that an operator sends again: it passes the parked key. The value names the run."""
+RUN_HEADER: Final = "aftercare-redrive"
+"""On a dead letter's record that an operator sends again: names the run of the command."""
+PLACE_HEADER: Final = "aftercare-redrive-place"
+"""On the same: the offset of its first letter in the dead-letter topic, by which it keeps its place in line."""
 CLIENT_LOG: Final = logging.getLogger("librdkafka")
 """Where the clients' own lines go, instead of the standard error stream."""
 
@@ -78,8 +80,8 @@ def reader_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     }
 
 
-def redrive_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
-    """Return the settings of the operators' producer: idempotent, not transactional."""
+def operator_config(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
+    """Return the settings of the operators' producer for what stands alone: idempotent, not transactional."""
     return _common(settings, client_id) | {
         "enable.idempotence": True,
         "acks": "all",

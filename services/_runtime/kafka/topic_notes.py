@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from services._runtime.kafka.clients import CLIENT_LOG, reader_config, redrive_config
+from services._runtime.kafka.clients import CLIENT_LOG, operator_config, reader_config
 from services._runtime.kafka.topic_plan import Note
 from services._runtime.settings import KafkaSettings
 
@@ -50,7 +50,7 @@ def write_notes(settings: KafkaSettings, topic: str, notes: Mapping[str, Note], 
         KafkaException: not all were acknowledged in time; write them again.
     """
     failures: list[KafkaError] = []
-    producer = Producer(redrive_config(settings, client_id), logger=CLIENT_LOG)
+    producer = Producer(operator_config(settings, client_id), logger=CLIENT_LOG)
     for name, note in notes.items():
         producer.produce(
             topic,

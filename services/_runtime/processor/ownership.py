@@ -71,7 +71,7 @@ class Ownership(Generic[S]):
         self._meter = meter
         self._on_change = on_change
         self._name = engine.topology.name
-        self._topics = tuple(topic.name for topic in engine.topology.inputs)
+        self._topics = tuple(topic.name for topic in engine.topology.sources)
         self._restorer: Restorer[S] = Restorer(clients.settings, clients.writer_id, engine.topology.changelog.name)
         self._joined = False
         self._wanted: frozenset[int] | None = None

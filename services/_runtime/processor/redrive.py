@@ -1,16 +1,19 @@
 """`python -m services dlq list|show|redrive|discard`: look at what was set aside and send it again.
 
 A dead letter is open until it is redriven or discarded. Redrive reads its record whole from the source topic and sends
-it there again, oldest first, with a header that lets it pass the parked key; when none of a key's dead letters is open
-any more, the key is free. Discarding sends an empty record instead, and so does the redrive of a timer that raised: it
-fires again once its key is free. What fails again is a new dead letter, and so is what followed it in the same run.
+it, oldest first, to the retry topic of the processor that set it aside: there it passes the parked key, and no other
+reader of the source sees it twice. When none of a key's dead letters is open any more, the key is free. Discarding
+sends an empty record instead, and so does the redrive of a timer that raised: it fires again once its key is free. What
+fails again is a new dead letter in the old one's place, and so is what followed it in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -18,35 +21,47 @@ from confluent_kafka.admin import AdminClient
 
 from schemas import envelope
 from schemas.dead_letters import DeadLettered, DeadLetterResolved, Resolution
-from schemas.topics import DEAD_LETTERS, SERVICES
+from schemas.topics import DEAD_LETTERS, RETRIES, SERVICES
 from services._runtime.clock import Clock, SystemClock
 from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT
 from services._runtime.kafka.clients import (
     CLIENT_LOG,
-    REDRIVE_HEADER,
+    PLACE_HEADER,
     REQUEST_SECONDS,
+    RUN_HEADER,
     admin_config,
+    producer_config,
     reader_config,
-    redrive_config,
 )
 from services._runtime.processor.restore import end_offsets
 from services._runtime.settings import RuntimeSettings
 
 CLIENT_ID: Final = "dead-letters"
 READ_SECONDS: Final = 60.0
-FLUSH_SECONDS: Final = 30.0
+COMMIT_SECONDS: Final = 30.0
+LETTERS_PER_TRANSACTION: Final = 500
 PAGE_RECORDS: Final = 1_000
 WAIT_SECONDS: Final = 0.2
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [envelope.CONTENT_TYPE_HEADER]
 
 
 class Letter(NamedTuple):
-    """A dead letter with the id of its event and where it lies in the dead-letter topic."""
+    """A dead letter with the id of its event, where it lies in the dead-letter topic, and where its record is from.
+
+    `source` is the first letter of the same record: one that failed again came by the retry topic, which keeps it for a
+    shorter time.
+    """
 
     event_id: str
     partition: int
     offset: int
     data: DeadLettered
+    source: DeadLettered
+
+    @property
+    def place(self) -> int:
+        """Its place in the line of its key: where the first letter of its record stands."""
+        return self.data.first_offset if self.data.first_offset is not None else self.offset
 
 
 class SourceGoneError(Exception):
@@ -78,6 +93,7 @@ def open_letters(settings: RuntimeSettings, service: str, clock: Clock, key: str
         TimeoutError: the topic could not be read to its end in time.
     """
     found: dict[str, tuple[int, Letter]] = {}
+    first: dict[tuple[int, int], DeadLettered] = {}
     resolved: set[str] = set()
     for message in _read_whole(settings, DEAD_LETTERS[service].name, clock):
         head = envelope.decode_head(message.value())
@@ -85,10 +101,26 @@ def open_letters(settings: RuntimeSettings, service: str, clock: Clock, key: str
         if isinstance(data, DeadLetterResolved):
             resolved.add(data.letter_id)
         elif key is None or data.key == key:
-            found[head.id] = (message.timestamp()[1], Letter(head.id, message.partition(), message.offset(), data))
-    still_open = [each for letter_id, each in found.items() if letter_id not in resolved]
-    still_open.sort(key=lambda each: (each[0], each[1].partition, each[1].offset))
-    return [letter for _, letter in still_open]
+            partition, offset = message.partition(), message.offset()
+            source = data if data.first_offset is None else first.get((partition, data.first_offset), data)
+            first[partition, offset] = data
+            found[head.id] = (message.timestamp()[1], Letter(head.id, partition, offset, data, source))
+    return _in_line([each for letter_id, each in found.items() if letter_id not in resolved])
+
+
+def _in_line(written: list[tuple[int, Letter]]) -> list[Letter]:
+    """Letters with the time they were written at, oldest first; those of a partition by their place in line.
+
+    A key's letters are on one partition. One that failed again stands behind what came after it, and goes before.
+    """
+    by_partition: defaultdict[int, list[tuple[int, Letter]]] = defaultdict(list)
+    for each in sorted(written, key=lambda each: (each[1].place, each[1].offset)):
+        by_partition[each[1].partition].append(each)
+    timed: list[tuple[int, int, Letter]] = []
+    for partition, line in by_partition.items():
+        times = accumulate((at for at, _ in line), max)
+        timed += [(at, partition, letter) for at, (_, letter) in zip(times, line, strict=True)]
+    return [letter for _, _, letter in sorted(timed, key=lambda each: each[:2])]
 
 
 def resolve(
@@ -96,34 +128,48 @@ def resolve(
 ) -> int:
     """Send the records of dead letters again (or empty ones in their place), in the order given, and note that.
 
+    Records and notes are one transaction, so that a key counts each of its dead letters once: a command that is
+    interrupted leaves whole letters open, which it sends when it is run again. One that runs at the same time is
+    fenced; what it has settled is left alone. Returns how many were settled.
+
     Raises:
         SourceGoneError: a record has left its source topic; nothing was sent.
-        TimeoutError: not all was acknowledged; run it again: handlers take a record twice without harm.
+        KafkaException: the brokers did not answer, or another run took over: run it again.
+        MissingTopicError, TimeoutError: as `open_letters`.
     """
-    records = [_record(settings, letter, resolution) for letter in chosen]
-    run = clock.now().isoformat().encode()
-    producer = Producer(redrive_config(settings, CLIENT_ID), logger=CLIENT_LOG)
-    for letter, value in zip(chosen, records, strict=True):
-        data = letter.data
-        producer.produce(
-            data.source_topic,
-            key=data.key.encode(),
-            value=value,
-            partition=data.source_partition,
-            headers=[(REDRIVE_HEADER, run)],
-        )
-    _flush(producer)
-    for letter in chosen:
-        note = _note(letter, resolution, clock)
-        producer.produce(DEAD_LETTERS[service].name, key=letter.data.key.encode(), value=note, headers=HEADERS)
-    _flush(producer)
-    return len(records)
+    producer = Producer(producer_config(settings, f"{CLIENT_ID}-{service}"), logger=CLIENT_LOG)
+    try:
+        producer.init_transactions(REQUEST_SECONDS)
+        still_open = {letter.event_id for letter in open_letters(settings, service, clock)}
+        letters = [letter for letter in chosen if letter.event_id in still_open]
+        records = [_record(settings, letter, resolution) for letter in letters]
+        run = clock.now().isoformat().encode()
+        for first in range(0, len(letters), LETTERS_PER_TRANSACTION):
+            portion = slice(first, first + LETTERS_PER_TRANSACTION)
+            producer.begin_transaction()
+            for letter, value in zip(letters[portion], records[portion], strict=True):
+                _send(producer, letter, value, run)
+                note = _note(letter, resolution, clock)
+                producer.produce(DEAD_LETTERS[service].name, key=letter.data.key.encode(), value=note, headers=HEADERS)
+            producer.commit_transaction(COMMIT_SECONDS)
+        return len(letters)
+    finally:
+        producer.close()
 
 
-def _flush(producer: Producer) -> None:
-    left = producer.flush(FLUSH_SECONDS)
-    if left:
-        raise TimeoutError(f"{left} records were not acknowledged within {FLUSH_SECONDS:.0f} s")
+def _send(producer: Producer, letter: Letter, value: bytes | None, run: bytes) -> None:
+    """Send a record to the processor that set it aside, and to no other reader of its source."""
+    retries = RETRIES.get(letter.data.processor)
+    if retries is None:
+        # The directory's: no key waits for it, and every start reads the topic anew.
+        return
+    producer.produce(
+        retries.name,
+        key=letter.data.key.encode(),
+        value=value,
+        partition=letter.data.source_partition,
+        headers=[(RUN_HEADER, run), (PLACE_HEADER, str(letter.place).encode())],
+    )
 
 
 def _note(letter: Letter, resolution: Resolution, clock: Clock) -> bytes:
@@ -143,7 +189,7 @@ def _record(settings: RuntimeSettings, letter: Letter, resolution: Resolution) -
     """The value to send: the source's, or none where only the key is to be freed."""
     if resolution is Resolution.DISCARDED or letter.data.source_offset == NO_OFFSET:
         return None
-    return _source_value(settings, letter.data)
+    return _source_value(settings, letter.source)
 
 
 def _source_value(settings: RuntimeSettings, data: DeadLettered) -> bytes | None:

@@ -23,8 +23,9 @@ from services._runtime.engine.records import Record
 from services._runtime.engine.topology import Topology
 from services._runtime.kafka.clients import (
     CLIENT_LOG,
-    REDRIVE_HEADER,
+    PLACE_HEADER,
     REQUEST_SECONDS,
+    RUN_HEADER,
     admin_config,
     consumer_config,
     producer_config,
@@ -75,7 +76,8 @@ class Session(Generic[S]):
         self._settings = settings
         self._clock = clock
         self._writer_id = transactional_id(topology.name, settings)
-        self._topics = tuple(topic.name for topic in topology.inputs)
+        self._topics = tuple(topic.name for topic in topology.sources)
+        self._retries = topology.retries.name if topology.retries is not None else ""
         self._engine = Engine(topology)
         self._admin = AdminClient(admin_config(settings, self._writer_id), logger=CLIENT_LOG)
         self._consumer = Consumer(consumer_config(settings, topology.name, self._writer_id), logger=CLIENT_LOG)
@@ -175,21 +177,22 @@ class Session(Generic[S]):
     def _records(self, messages: Iterable[Any]) -> list[Record]:
         """Turn what was polled into records of active partitions, and note how far each input was read."""
         read_to = self._owned.read_to
-        parked = {partition for partition, state in self._engine.partitions.items() if state.parked}
         records: list[Record] = []
         for message in messages:
             error = message.error()
             if error is not None:
                 self._note_error(message, error)
                 continue
-            topic, partition, offset, value = message.topic(), message.partition(), message.offset(), message.value()
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
             place = topic, partition
             if offset < read_to.get(place, NOT_OURS):
                 # Fetched before the partition was positioned: it was committed by whoever owned it then.
                 continue
             read_to[place] = offset + 1
-            run = _redrive_run(message) if value is None or partition in parked else None
-            records.append(Record(topic, partition, offset, message.key(), value, run is not None, run or ""))
+            if topic == self._retries:
+                records.append(_redriven(message))
+            else:
+                records.append(Record(topic, partition, offset, message.key(), message.value()))
         return records
 
     def _note_error(self, message: Any, error: KafkaError) -> None:
@@ -351,9 +354,17 @@ class Session(Generic[S]):
         self._meter.lag(lag)
 
 
-def _redrive_run(message: Any) -> str | None:
-    """The run of the command that sent this dead letter's record again, None for any other record."""
-    for name, value in message.headers() or ():
-        if name == REDRIVE_HEADER:
-            return bytes(value or b"").decode(errors="replace")
-    return None
+def _redriven(message: Any) -> Record:
+    """A dead letter's record that was sent again, with what the command said of it."""
+    headers = {name: bytes(value or b"").decode(errors="replace") for name, value in message.headers() or ()}
+    place = headers.get(PLACE_HEADER, "")
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.key(),
+        message.value(),
+        redriven=True,
+        run=headers.get(RUN_HEADER, ""),
+        first_offset=int(place) if place.isdecimal() else None,
+    )

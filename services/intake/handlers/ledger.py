@@ -38,6 +38,7 @@ from schemas.ticket_sla import EscalationRaised, TargetPaused, TargetResumed, Ta
 from schemas.topics import (
     CHANGELOGS,
     DEAD_LETTERS,
+    RETRIES,
     ROUTING_WORK,
     TICKET_ASSIGNMENTS,
     TICKET_COMMANDS,
@@ -92,6 +93,7 @@ def ledger_topology(policy: LedgerPolicy) -> Topology[State]:
         inputs=(TICKET_COMMANDS, TICKET_ASSIGNMENTS, TICKET_SLA, TICKET_FEEDBACK),
         changelog=CHANGELOGS["intake", "tickets"],
         dead_letters=DEAD_LETTERS["intake"],
+        retries=RETRIES["intake.ledger"],
         handlers={
             **dict.fromkeys(COMMANDS, ledger.on_command),
             AssignmentMade: ledger.hearing(answers.assignment_made),

@@ -12,7 +12,7 @@ from schemas.contract import Contract
 from schemas.ids import ticket_id
 from schemas.intake_requests import RequestReceived
 from schemas.ticket_commands import AddCustomerMessage, OpenTicket
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, INTAKE_REQUESTS, TICKET_COMMANDS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, INTAKE_REQUESTS, RETRIES, TICKET_COMMANDS
 from services._runtime.engine.topology import Change, Context, Decision, Emit, Event, Timer, Topology
 from services.intake.domain.classification import classify
 from services.intake.domain.conversation import forgotten_at, mark_of, store_key, text_of, ticket_of, with_message
@@ -32,6 +32,7 @@ def normaliser_topology(rules: Rules) -> Topology[Conversation]:
         inputs=(INTAKE_REQUESTS,),
         changelog=CHANGELOGS["intake", "conversations"],
         dead_letters=DEAD_LETTERS["intake"],
+        retries=RETRIES["intake.normaliser"],
         handlers={RequestReceived: Normaliser(rules).on_request},
         on_timer=on_timer,
         state_type=Conversation,

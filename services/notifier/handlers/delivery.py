@@ -36,7 +36,7 @@ from schemas.notifications import (
     NotificationUnknown,
     Outcome,
 )
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, TICKET_NOTIFICATIONS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, NOTIFIER_RESULTS, RETRIES, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Medium
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.content import Library
@@ -65,6 +65,7 @@ def delivery_topology(settings: NotifierSettings, library: Library) -> Topology[
         inputs=(NOTIFIER_OUTBOX, NOTIFIER_RESULTS),
         changelog=CHANGELOGS["notifier", "deliveries"],
         dead_letters=DEAD_LETTERS["notifier"],
+        retries=RETRIES["notifier.delivery"],
         handlers={DeliveryRequested: delivery.on_requested, DeliveryAttempted: delivery.on_attempted},
         on_timer=delivery.on_timer,
         state_type=DeliveryState,

@@ -20,7 +20,15 @@ from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
 from schemas.notifications import Bundling, DeliveryRequested, NotificationSuppressed
 from schemas.ticket_events import TicketOpened
 from schemas.ticket_sla import TargetBreached, TargetWarned
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, NOTIFIER_OUTBOX, TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA
+from schemas.topics import (
+    CHANGELOGS,
+    DEAD_LETTERS,
+    NOTIFIER_OUTBOX,
+    RETRIES,
+    TICKET_EVENTS,
+    TICKET_NOTIFICATIONS,
+    TICKET_SLA,
+)
 from schemas.vocabulary import Language, Medium, Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.addresses import folded, mailbox
@@ -107,6 +115,7 @@ def notify_topology(
         inputs=(TICKET_EVENTS, TICKET_SLA),
         changelog=CHANGELOGS["notifier", "tickets"],
         dead_letters=DEAD_LETTERS["notifier"],
+        retries=RETRIES["notifier.notify"],
         handlers={
             TicketOpened: notifier.on_opened,
             **{contract: partial(notifier.on_event, follow) for contract, follow in FOLLOWS.items()},

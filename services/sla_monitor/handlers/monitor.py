@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.notifications import NotificationSent
 from schemas.ticket_events import PolicyChanged, TicketEvent, TicketOpened, TicketReopened
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, TICKET_EVENTS, TICKET_NOTIFICATIONS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, TICKET_EVENTS, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Event, Timer, Topology
 from services.sla_monitor.domain import facts as f
@@ -95,6 +95,7 @@ def clocks_topology(settings: SlaMonitorSettings, terms: Terms) -> Topology[Tick
         inputs=(TICKET_EVENTS, TICKET_NOTIFICATIONS),
         changelog=CHANGELOGS["sla_monitor", "clocks"],
         dead_letters=DEAD_LETTERS["sla_monitor"],
+        retries=RETRIES["sla_monitor"],
         handlers={
             TicketOpened: monitor.on_opened,
             **{contract: partial(monitor.on_event, reader) for contract, reader in READERS.items()},

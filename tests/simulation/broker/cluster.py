@@ -33,6 +33,9 @@ class Process(Protocol):
     def tell(self) -> None:
         """There may be something to read, or a rebalance."""
 
+    def idle(self, seconds: float) -> None:
+        """Nothing came of a poll, which may take so long."""
+
     def committed(self) -> None:
         """A transaction of this process was decided: committed."""
 

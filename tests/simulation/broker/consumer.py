@@ -205,7 +205,6 @@ class SimulatedConsumer:
 
     def consume(self, num_messages: int, timeout: float) -> list[Message]:
         """Up to `num_messages` messages, from the partitions in an order of chance; callbacks are called in here."""
-        del timeout
         if self.member_id is not None:
             assert num_messages <= BATCH_RECORDS_BOUND, f"asks for {num_messages} records at once"
         self._cluster.point("poll")
@@ -224,6 +223,8 @@ class SimulatedConsumer:
             messages += self._messages(reading, most)
         if messages:
             self._cluster.busy()
+        elif self._process is not None:
+            self._process.idle(timeout)
         return messages
 
     def _end(self, log: PartitionLog) -> int:

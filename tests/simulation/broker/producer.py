@@ -36,7 +36,7 @@ class SimulatedProducer:
 
     def __init__(self, cluster: Cluster, config: dict[str, Any]) -> None:
         self._cluster = cluster
-        self._config = config
+        self.config = config
         self._writer: str | None = config.get("transactional.id")
         self._epoch = -1
         self._transaction: Transaction | None = None
@@ -147,7 +147,7 @@ class SimulatedProducer:
     def _open(self) -> Transaction:
         coordinator = self._cluster.transactions
         if self._transaction is None:
-            seconds = self._config["transaction.timeout.ms"] / 1000
+            seconds = self.config["transaction.timeout.ms"] / 1000
             self._transaction = coordinator.begin(self._id, self._epoch, seconds)
         coordinator.check(self._id, self._epoch)
         return self._transaction
