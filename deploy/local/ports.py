@@ -4,6 +4,7 @@ A server that is killed leaves its port free, and another may take it before the
 notice: Kafka's never ask which cluster answers. So what may be away for a while has an address that nobody else uses.
 """
 
+import atexit
 import errno
 import ipaddress
 import random
@@ -20,7 +21,6 @@ _FIRST_ADDRESS, _LAST_ADDRESS = (int(ipaddress.IPv4Address(each)) for each in ("
 _CLAIM_PORT = 19_999
 
 _given_out: set[tuple[str, int]] = set()
-_claims: list[socket.socket] = []
 _chance = random.SystemRandom()
 
 
@@ -43,7 +43,7 @@ def own_address() -> str:
             if error.errno == errno.EADDRINUSE:
                 continue
             return HOST
-        _claims.append(claim)
+        atexit.register(claim.close)  # which also keeps it until then
         return address
     raise StackError(f"no address of 127.0.0.0/8 could be claimed in {_ATTEMPTS} attempts")
 
