@@ -18,7 +18,7 @@ ARGS ?=
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$each" && break; done)
 # What of the code is there; mypy refuses paths that are not.
-TYPED = $(wildcard conftest.py schemas services deploy tests benchmarks)
+TYPED = $(wildcard conftest.py schemas services subscriber examples deploy tests benchmarks)
 
 .PHONY: help setup setup-test demo test up down status check check-lint check-types check-imports check-contracts \
 	bench plots chaos simulate lock jars-lock format clean
@@ -31,7 +31,7 @@ setup: $(STAMPS)/jars $(STAMPS)/redis ## everything the rest needs: .venv from t
 demo: setup ## the whole loop on this machine: five services, real channels, tickets closing live
 	@$(BIN)/python -m deploy.local.demo $(ARGS)
 
-setup-test: setup $(STAMPS)/browser ## what the tests need besides: a browser
+setup-test: setup $(STAMPS)/browser $(STAMPS)/asyncapi ## what the tests need besides: a browser, AsyncAPI's parser
 
 test: setup-test ## every test, real Kafka and Redis included; ARGS="-k router" picks some
 	@$(BIN)/python -m pytest $(ARGS)
@@ -124,6 +124,13 @@ $(STAMPS)/browser: $(LOCKED)
 	@$(BIN)/python -m tests.browser installed 2>/dev/null \
 		|| $(NEED) "chromium chromium-driver" $(BIN)/python -m tests.browser installed \
 		|| $(BIN)/python -m tests.browser fetched
+	@mkdir -p $(STAMPS) && touch $@
+
+# AsyncAPI's own parser, which is JavaScript, by a lock of its own.
+$(STAMPS)/asyncapi: tests/asyncapi/package-lock.json tests/asyncapi/validate.mjs
+	@$(NEED) "nodejs npm" command -v npm
+	@mkdir -p .cache/asyncapi && cp tests/asyncapi/* .cache/asyncapi/
+	@cd .cache/asyncapi && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/bench: $(STAMPS)/jars requirements-bench.lock $(wildcard benchmarks/kafka_streams/*.* benchmarks/kafka_streams/src/*)
