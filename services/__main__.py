@@ -2,15 +2,30 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services._runtime.directory import load as directory_load
 from services._runtime.kafka import topic_admin
+from services._runtime.operations import lag, status
+from services._runtime.operations.doctor import doctor_of
 from services._runtime.processor import redrive
+from services._runtime.settings import RuntimeSettings
+from services.feedback.settings import FeedbackSettings
+from services.intake.settings import IntakeSettings
+from services.notifier.settings import NotifierSettings
+from services.router.settings import RouterSettings
+from services.sla_monitor.settings import SlaMonitorSettings
 
-COMMANDS: Final = (topic_admin, directory_load, redrive)
-"""Modules with `register(subparsers)`; every parser they add sets `run`, from parsed arguments to the exit status."""
+SETTINGS: Final[Mapping[str, type[RuntimeSettings]]] = {
+    "intake": IntakeSettings,
+    "router": RouterSettings,
+    "sla_monitor": SlaMonitorSettings,
+    "notifier": NotifierSettings,
+    "feedback": FeedbackSettings,
+}
+COMMANDS: Final = (topic_admin, directory_load, redrive, doctor_of(SETTINGS), status, lag)
+"""What has `register(subparsers)`; every parser they add sets `run`, from parsed arguments to the exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
