@@ -18,6 +18,7 @@ from schemas import (
     feedback,
     intake_requests,
     notifications,
+    pool_sla,
     routing_work,
     ticket_assignments,
     ticket_commands,
@@ -101,6 +102,9 @@ TICKET_ASSIGNMENTS: Final = Topic(
     "ticket.assignments", "ticket id", "router", "routing decisions", _declared_in(ticket_assignments)
 )
 TICKET_SLA: Final = Topic("ticket.sla", "ticket id", "sla_monitor", "what the clocks say", _declared_in(ticket_sla))
+POOL_SLA: Final = Topic(
+    "pool.sla", "tenant and pool", "sla_monitor", "what the verdicts of a pool come to", _declared_in(pool_sla)
+)
 NOTIFIER_OUTBOX: Final = Topic(
     "notifier.outbox",
     "delivery id, or recipient of bundles",
@@ -179,6 +183,7 @@ RETRIES: Final = {
         "intake.ledger",
         "router.pools",
         "sla_monitor",
+        "sla_monitor.surges",
         "notifier.notify",
         "notifier.delivery",
         "feedback.surveys",
@@ -196,6 +201,7 @@ CHANGELOGS: Final = {
     ("intake", "tickets"): _changelog("intake", "tickets"),
     ("router", "pools"): _changelog("router", "pools"),
     ("sla_monitor", "clocks"): _changelog("sla_monitor", "clocks"),
+    ("sla_monitor", "surges"): _changelog("sla_monitor", "surges"),
     ("notifier", "tickets"): _changelog("notifier", "tickets"),
     ("notifier", "deliveries"): _changelog("notifier", "deliveries"),
     ("feedback", "surveys"): _changelog("feedback", "surveys"),
@@ -213,6 +219,7 @@ TOPICS: Final = (
     ROUTING_WORK,
     TICKET_ASSIGNMENTS,
     TICKET_SLA,
+    POOL_SLA,
     NOTIFIER_OUTBOX,
     NOTIFIER_RESULTS,
     TICKET_NOTIFICATIONS,

@@ -220,8 +220,12 @@ SLA_WINDOW_BURN: Final = _gauge(
     "Mean share of their budgets that clocks had used at their verdicts within the sliding window, 1 for all of it.",
     "level",
 )
-SLA_POOLS_IN_SURGE: Final = _gauge("sla_pools_in_surge", "Pools with a surge of breaches; the log names them.")
-SLA_SURGES: Final = _counter("sla_surges_total", "Surges of breaches in a pool: one alarm each, however many breaches.")
+SLA_POOLS_IN_SURGE: Final = _gauge(
+    "sla_pools_in_surge", "Pools with a surge of breaches, by level; `pool.sla` and the SLA board name them.", "level"
+)
+SLA_SURGES: Final = _counter(
+    "sla_surges_total", "Surges of breaches in a pool: one each, however many breaches.", "level"
+)
 
 # ---------------------------------------------------------------- notifier
 

@@ -25,17 +25,16 @@ from services._runtime.web.web import create_web
 from services.sla_monitor.adapters.clocks_view import keys
 from services.sla_monitor.adapters.clocks_view.projecting import APPLY, ClocksProjection
 from services.sla_monitor.adapters.clocks_view.queries import ClocksView
-from services.sla_monitor.adapters.counting import TargetCounter
+from services.sla_monitor.adapters.counting import SurgeCounter, TargetCounter
 from services.sla_monitor.adapters.rulings import Rulings
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.api.board import board_router
 from services.sla_monitor.api.board_page import BoardPage
 from services.sla_monitor.api.explain import explain_router
 from services.sla_monitor.domain.instants import SECOND_US
-from services.sla_monitor.domain.surge import SurgeSettings
-from services.sla_monitor.handlers import clocks_topology
+from services.sla_monitor.handlers import clocks_topology, surges_topology
 from services.sla_monitor.settings import SlaMonitorSettings
-from services.sla_monitor.state import TicketClocks
+from services.sla_monitor.state import SurgeState, TicketClocks
 
 DAY_SECONDS: Final = 86_400
 DESCRIPTION: Final = "What the clocks of tickets say, and why. Errors are problem documents (RFC 9457)."
@@ -60,6 +59,7 @@ class Edges:
         self,
         settings: SlaMonitorSettings,
         topology: Topology[TicketClocks],
+        surges: Topology[SurgeState],
         directory: Directory,
         clock: Clock,
     ) -> None:
@@ -69,7 +69,7 @@ class Edges:
         self.clocks = ClocksView(self.redis)
         # Terms of its own: the processor's belong to its thread.
         self.rulings = Rulings(DirectoryTerms(directory, settings, clock))
-        self._projection = ClocksProjection(topology, self.rulings)
+        self._projection = ClocksProjection(topology, surges, self.rulings)
 
     def web(self) -> FastAPI:
         """The API and the board."""
@@ -90,8 +90,8 @@ class Edges:
             fresh_key=keys.FRESH,
             options=(settings.sla_view_keep_days * DAY_SECONDS, settings.sla_view_late_rows),
         )
-        changelog = CHANGELOGS["sla_monitor", "clocks"]
-        follower = Follower(settings.kafka_bootstrap, [changelog.name], name=f"sla-clocks-view-{settings.instance}")
+        changelogs = [CHANGELOGS["sla_monitor", store].name for store in ("clocks", "surges")]
+        follower = Follower(settings.kafka_bootstrap, changelogs, name=f"sla-clocks-view-{settings.instance}")
         lease = Lease(self.redis, keys.LEASE, settings.instance, self.clock)
         return ReadModel(follower, self._projection.change_of, projector, lease, self.clock)
 
@@ -107,25 +107,25 @@ class Edges:
 def build(settings: SlaMonitorSettings, *, clock: Clock | None = None) -> ServiceApp:
     """The SLA monitor as a Faust application. Connects to nothing yet.
 
-    Its processor starts once the Faust agent has read the directory, whose policies and calendars it decides by.
+    Its processors start once the Faust agent has read the directory, whose policies and calendars they decide by.
 
     Raises:
         InvalidPolicy, InvalidCalendar: a packaged one can't be used.
     """
     clock = clock or SystemClock()
     directory = Directory()
-    surges = SurgeSettings(
-        window_us=settings.sla_surge_window_seconds * SECOND_US, threshold=settings.sla_surge_breaches
-    )
     topology = clocks_topology(settings, DirectoryTerms(directory, settings, clock))
-    processor = Processor(
-        topology, settings, clock=clock, on_effects=TargetCounter(clock, surges), may_begin=lambda: directory.caught_up
+    counter = TargetCounter(clock, settings.sla_window_seconds * SECOND_US)
+    clocks = Processor(topology, settings, clock=clock, on_effects=counter, may_begin=lambda: directory.caught_up)
+    pools = surges_topology(DirectoryTerms(directory, settings, clock))
+    surges = Processor(
+        pools, settings, clock=clock, on_effects=SurgeCounter(clock), may_begin=lambda: directory.caught_up
     )
-    edges = Edges(settings, topology, directory, clock)
+    edges = Edges(settings, topology, pools, directory, clock)
     return create_app(
         "sla_monitor",
         settings=settings,
-        processors=[processor],
+        processors=[clocks, surges],
         web=edges.web(),
         services=edges.services(),
         directory=directory,

@@ -35,11 +35,8 @@ class SlaMonitorSettings(PolicySettings, RuntimeSettings):
         default=TICKET_EVENTS.retention_hours * _HOUR_SECONDS,
         description="How long after its end a ticket is remembered at all: as long as its events can be read again.",
     )
-    sla_surge_window_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
-        default=900, description="Length of the sliding window of warnings, verdicts, burn and surges."
-    )
-    sla_surge_breaches: Annotated[int, Field(ge=2)] = Field(
-        default=20, description="Breaches of one pool within the window that are a surge, which raises one alarm."
+    sla_window_seconds: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        default=900, description="Length of the sliding window of warnings, verdicts and budgets used in metrics."
     )
     timezone: str = Field(default="Asia/Shanghai", description="IANA time zone of the times on the SLA board.")
     sla_view_keep_days: Annotated[int, Field(ge=1, le=3_650)] = Field(

@@ -6,8 +6,8 @@ A million tickets are open at once, so a ticket is kept as few objects: what its
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -15,8 +15,10 @@ from services._runtime.engine.topology import Timer
 from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.instants import to_datetime
 from services.sla_monitor.domain.progress import Clocks
+from services.sla_monitor.domain.surge import LevelWatch
 
 STATE_VERSION: Final = 1
+SURGES_STATE_VERSION: Final = 1
 
 MARK: Final = "mark"
 """A warning, a breach or a step of the ladder is due."""
@@ -100,3 +102,31 @@ def timers_of(state: TicketClocks, keeping: Keeping) -> tuple[Timer, ...]:
         elif due_us is None:
             kind, due_us = SHRINK, state.ended_us + keeping.whole_us
     return () if due_us is None else (Timer(kind, to_datetime(due_us), state.sequence),)
+
+
+class LevelTally(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Verdicts of one level since the last tally; `tickets` are the latest that were breached."""
+
+    breached: int = 0
+    met: int = 0
+    tickets: tuple[str, ...] = ()
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True, tag="tally", gc=False):
+    """What one partition has counted of a pool, by level, until `due_at`."""
+
+    tenant: str
+    pool: str
+    due_at: datetime
+    levels: dict[str, LevelTally] = {}
+
+
+class PoolWatch(msgspec.Struct, frozen=True, array_like=True, tag="pool", gc=False):
+    """The windows of a pool, by level; let go of when all are empty."""
+
+    tenant: str
+    pool: str
+    levels: dict[str, LevelWatch] = {}
+
+
+SurgeState: TypeAlias = Tally | PoolWatch

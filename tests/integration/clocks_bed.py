@@ -48,16 +48,16 @@ def projector_on(redis: RedisClient) -> Projector:
 
 
 async def project(monitored: Monitored, projector: Projector) -> bool:
-    """Bring Redis up with a topology's changelog; whether it took it."""
-    reached = await projector.positions()
-    topic = monitored.driver.topology.changelog.name
-    start = reached.get((topic, 0), 0)
-    records: list[Record] = monitored.changelog()[start:]
-    if not records:
-        return True
-    batch = Batch(records, {(topic, 0): records[-1].offset + 1}, 0)
-    taken = await projector.apply(slices_of(batch, reached, monitored.projection.change_of))
-    await projector.state_fresh()
+    """Bring Redis up with the changelogs of clocks and pools; whether it took them."""
+    taken = True
+    for records in (monitored.changelog(), monitored.pools_changelog()):
+        reached = await projector.positions()
+        place = (records[0].topic, 0) if records else ("", 0)
+        new: list[Record] = records[reached.get(place, 0) :]
+        if new:
+            batch = Batch(new, {place: new[-1].offset + 1}, 0)
+            taken = await projector.apply(slices_of(batch, reached, monitored.projection.change_of)) and taken
+            await projector.state_fresh()
     return taken
 
 
@@ -78,7 +78,7 @@ def project_now(monitored: Monitored, url: str) -> None:
 def served(monitored: Monitored, url: str) -> Iterator[str]:
     """The monitor's web server on a free port, in a thread; yields its address."""
     settings = SlaMonitorSettings.model_validate({"secret": "s" * 32, "redis_url": url})
-    edges = Edges(settings, monitored.driver.topology, monitored.directory, SystemClock())
+    edges = Edges(settings, monitored.driver.topology, monitored.pools.topology, monitored.directory, SystemClock())
     config = uvicorn.Config(
         edges.web(), host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1, loop="asyncio"
     )

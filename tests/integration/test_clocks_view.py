@@ -206,3 +206,30 @@ async def test_of_late_clocks_only_the_latest_are_listed(local_redis: str) -> No
             desk.driver.advance(1)
         await bed.publish()
         assert (await bed.lanes())[LATE] == [f"T-{number} first_response" for number in (4, 3, 2)]
+
+
+@in_loop
+async def test_a_surge_stands_on_the_board_of_its_pool_until_it_is_over(local_redis: str) -> None:
+    async with bed_on(local_redis) as bed:
+        desk = bed.monitored
+        desk.opened("T-1")
+        desk.tallied("north", 25)
+        desk.tallied("south", 3, priority="P0")
+        await bed.publish()
+        now_us = from_datetime(desk.driver.now)
+        surges = (await bed.view.board("acme", None, now_us, ROWS)).surges
+        assert [(each.pool, each.priority, each.breached, each.since_us) for each in surges] == [
+            ("north", "P1", 25, now_us)
+        ]
+        desk.tallied("south", 4, priority="P0")
+        await bed.publish()
+        assert [each.pool for each in (await bed.view.board("acme", None, now_us, ROWS)).surges] == ["north", "south"]
+        assert [each.pool for each in (await bed.view.board("acme", "south", now_us, ROWS)).surges] == ["south"]
+        assert (await bed.view.board("umbrella", None, now_us, ROWS)).surges == ()
+        before = bed.raw()
+        bed.flush()
+        await bed.publish()
+        assert bed.raw() == before
+        desk.pools.advance(HOUR)
+        await bed.publish()
+        assert (await bed.view.board("acme", None, now_us, ROWS)).surges == ()

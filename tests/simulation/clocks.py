@@ -12,7 +12,7 @@ from services._runtime.engine.topology import Topology
 from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
 from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.policy import Policy, parse_policy
-from services.sla_monitor.handlers import clocks_topology
+from services.sla_monitor.handlers import clocks_topology, surges_topology
 from services.sla_monitor.settings import SlaMonitorSettings
 from tests.simulation.world import SECRET
 
@@ -28,9 +28,19 @@ class Standard:
         self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
         self._calendar = BusinessCalendar(ALWAYS)
 
+    @property
+    def changes(self) -> int:
+        """Return how often the directory has changed: never."""
+        return 0
+
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """Return the one policy."""
         del profile, opened_at
+        return self._policy
+
+    def default(self, now: datetime) -> Policy:
+        """Return the one policy."""
+        del now
         return self._policy
 
     def policy(self, policy_id: str, version: int) -> Policy:
@@ -51,3 +61,8 @@ class Standard:
 def clocks() -> Topology[Any]:
     """Return the topology that keeps the tickets' clocks."""
     return clocks_topology(SlaMonitorSettings(secret=SECRET), Standard())
+
+
+def surges() -> Topology[Any]:
+    """Return the topology that watches the pools' breaches."""
+    return surges_topology(Standard())

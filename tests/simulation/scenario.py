@@ -31,7 +31,7 @@ from tests.simulation.broker.cluster import Cluster
 from tests.simulation.chatter import COUNTING, SERVICE, Chatter
 from tests.simulation.chatter import RETRIES as CHATTER_RETRIES
 from tests.simulation.chatter import TOPICS as CHATTER_TOPICS
-from tests.simulation.clocks import clocks
+from tests.simulation.clocks import clocks, surges
 from tests.simulation.install import simulated_clients
 from tests.simulation.invariants import violations
 from tests.simulation.operator import Operator
@@ -84,6 +84,7 @@ def topologies() -> tuple[Topology[Any], ...]:
         delivery_topology(notifier, load_library()),
         feedback_topology(FeedbackSettings(secret=SECRET)),
         clocks(),
+        surges(),
         COUNTING.topology(),
     )
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.parts import Actor, Requester
+from schemas.pool_sla import VerdictsTallied
 from schemas.ticket_events import (
     AgentReplied,
     EscalationRequested,
@@ -19,7 +20,7 @@ from schemas.ticket_events import (
     TicketReopened,
     TicketResolved,
 )
-from schemas.topics import TICKET_EVENTS
+from schemas.topics import POOL_SLA, TICKET_EVENTS
 from schemas.vocabulary import ActorKind, Channel, Impact, Status, Tier, Urgency
 from services._runtime.directory.directory import Directory
 from services._runtime.engine.driver import TopologyDriver
@@ -27,9 +28,10 @@ from services._runtime.engine.records import Record
 from services.sla_monitor.adapters.clocks_view.projecting import ClocksProjection
 from services.sla_monitor.adapters.rulings import Rulings
 from services.sla_monitor.adapters.terms import DirectoryTerms
-from services.sla_monitor.handlers import clocks_topology
+from services.sla_monitor.handlers import clocks_topology, surges_topology
+from services.sla_monitor.handlers.surges import pool_key
 from services.sla_monitor.settings import SlaMonitorSettings
-from services.sla_monitor.state import TicketClocks
+from services.sla_monitor.state import SurgeState, TicketClocks
 
 SOMEONE: Final = Actor.new(kind=ActorKind.COORDINATOR, actor_id="c")
 
@@ -46,7 +48,9 @@ class Monitored:
         if start is not None:
             self.driver.now = start
         self.rulings = Rulings(DirectoryTerms(self.directory, self.settings))
-        self.projection = ClocksProjection(topology, self.rulings)
+        surges = surges_topology(DirectoryTerms(self.directory, self.settings))
+        self.pools: TopologyDriver[SurgeState] = TopologyDriver(surges, self.driver.now)
+        self.projection = ClocksProjection(topology, surges, self.rulings)
         self._sequences: Counter[str] = Counter()
 
     def tell(self, ticket_id: str, contract: type[TicketEvent], status: Status, **fields: Any) -> None:
@@ -123,8 +127,29 @@ class Monitored:
         """It is not over."""
         self.tell(ticket_id, TicketReopened, Status.IN_PROGRESS, reason="r", cycle=2)
 
+    def tallied(self, pool: str, breached: int, priority: str = "P1") -> None:
+        """One partition has counted breaches of a pool."""
+        data = VerdictsTallied.new(
+            pool=pool,
+            priority=priority,
+            breached=breached,
+            met=0,
+            tickets=["T-1"],
+            decided_at=self.pools.now,
+            position="p",
+        )
+        self.pools.send(POOL_SLA, pool_key(self.tenant, pool), data, tenant=self.tenant)
+
     def changelog(self) -> list[Record]:
-        """Everything that was written to the changelog, as a follower reads it."""
-        topic = self.driver.topology.changelog
-        written = enumerate(self.driver.read_bytes(topic))
-        return [Record(topic.name, 0, offset, output.key, output.value) for offset, output in written]
+        """Everything that was written to the changelog of the clocks, as a follower reads it."""
+        return _changelog_of(self.driver)
+
+    def pools_changelog(self) -> list[Record]:
+        """Everything that was written to the changelog of the pools."""
+        return _changelog_of(self.pools)
+
+
+def _changelog_of(driver: TopologyDriver[Any]) -> list[Record]:
+    topic = driver.topology.changelog
+    written = enumerate(driver.read_bytes(topic))
+    return [Record(topic.name, 0, offset, output.key, output.value) for offset, output in written]

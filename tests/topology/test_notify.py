@@ -12,6 +12,7 @@ from schemas.topics import CHANGELOGS, NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Language, Level, Role
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, TokenRefused, open_link
+from services.notifier.domain.audience import NODES_OF_POOLS
 from services.notifier.domain.nodes import Node
 from services.notifier.handlers import notify
 from services.notifier.state import NOTICES_MAX, TOLD_MAX, Early, Gone, Known
@@ -28,6 +29,8 @@ from tests.topology.notifying import (
     technician,
 )
 
+NODES = [node for node in Node if node not in NODES_OF_POOLS]
+"""Those in a ticket's life."""
 TOLD_AT_P2 = {
     Node.OPENED: ["requester"],
     Node.ASSIGNED: ["requester", "assignee"],
@@ -108,7 +111,7 @@ def test_the_directory_version_is_taken_before_anything_is_looked_up() -> None:
 
 
 @pytest.mark.parametrize(("priority", "told"), [("P2", TOLD_AT_P2), ("P0", TOLD_AT_P0)])
-@pytest.mark.parametrize("node", Node)
+@pytest.mark.parametrize("node", NODES)
 def test_each_node_tells_whom_the_rules_name_at_their_addresses(
     node: Node, priority: str, told: dict[Node, list[str]]
 ) -> None:
@@ -132,7 +135,7 @@ def test_the_customer_reads_of_each_node_in_their_language(node: Node, language:
 
 
 @pytest.mark.parametrize("language", Language)
-@pytest.mark.parametrize("node", [node for node in Node if node is not Node.SURVEY_OFFERED])
+@pytest.mark.parametrize("node", [node for node in NODES if node is not Node.SURVEY_OFFERED])
 def test_our_people_read_in_the_language_of_theirs_that_comes_first(node: Node, language: Language) -> None:
     settings = SETTINGS.model_copy(update={"notifier_staff_language": language})
     ticket = Ticket(priority="P0", settings=settings)
@@ -177,7 +180,7 @@ def test_the_answer_and_the_solution_reach_the_customer() -> None:
 
 
 def test_what_the_customer_wrote_is_in_no_mail() -> None:
-    for node in Node:
+    for node in NODES:
         assert all("secret details" not in event.data.body for event in Ticket(priority="P0").until(node))
 
 
@@ -298,7 +301,7 @@ def test_what_happened_too_long_ago_is_told_to_no_one() -> None:
 # ── once ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("node", Node)
+@pytest.mark.parametrize("node", NODES)
 def test_an_event_that_comes_again_tells_nobody_again(node: Node) -> None:
     ticket = Ticket(priority="P0")
     ticket.until(node)

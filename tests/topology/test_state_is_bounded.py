@@ -45,7 +45,7 @@ from services.notifier.settings import NotifierSettings
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
 from services.sla_monitor.adapters.terms import DirectoryTerms
-from services.sla_monitor.handlers import clocks_topology
+from services.sla_monitor.handlers import clocks_topology, surges_topology
 from services.sla_monitor.settings import SlaMonitorSettings
 from tests.topology.notifying import pool, technician
 from tests.unit.intake import values as v
@@ -83,6 +83,7 @@ class World:
             ledger_topology(IntakeSettings.model_validate(SECRET)),
             router_topology(RouterSettings.model_validate(SECRET)),
             clocks_topology(monitor, DirectoryTerms(Directory(), monitor)),
+            surges_topology(DirectoryTerms(Directory(), monitor)),
             notify_topology(notifier, load_audience(None, [Medium.EMAIL]), load_library(), lookups),
             delivery_topology(notifier, load_library()),
             feedback_topology(FeedbackSettings.model_validate(SECRET)),
@@ -187,6 +188,8 @@ def lived() -> World:
 
 
 NAMES: Final = [*World().drivers]
+OF_POOLS: Final = "sla_monitor.surges"
+"""Keeps windows of pools, and of tickets only their ids in them."""
 
 
 def hours_to_outlive(world: World, name: str) -> int:
@@ -236,7 +239,7 @@ def test_a_finished_delivery_holds_nothing_of_its_message(lived: World) -> None:
     assert all(value is not None and not marks_in(value) for value in last.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != OF_POOLS])
 def test_a_ticket_that_is_over_is_remembered_until_its_inputs_are_gone_and_then_leaves_by_tombstone(name: str) -> None:
     world = live()
     driver = world.drivers[name]
@@ -248,6 +251,15 @@ def test_a_ticket_that_is_over_is_remembered_until_its_inputs_are_gone_and_then_
     world.wait(DAY, times=90)
     assert not mine & set(driver.states())
     assert all(dict(world.changelog(name))[key] is None for key in mine)
+    assert driver.partition.timers_pending == 0
+
+
+def test_a_pools_verdicts_are_kept_as_long_as_their_window() -> None:
+    world = live()
+    driver = world.drivers[OF_POOLS]
+    assert any(value is not None for _, value in world.changelog(OF_POOLS))
+    world.wait(HOUR)
+    assert driver.states() == {}
     assert driver.partition.timers_pending == 0
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from schemas.vocabulary import Medium, Role
 from services.notifier.domain.bundling import Rules
-from services.notifier.domain.nodes import Node, Voice, voice_of
+from services.notifier.domain.nodes import POOL_ROLES, Node, Voice, voice_of
 
 DEFAULT: Final = "default"
 ESCALATED_TO: Final = "escalated_to"
@@ -17,6 +17,8 @@ ESCALATED_TO: Final = "escalated_to"
 FORM_VERSION: Final = 1
 NODES_WITHOUT_STAFF: Final = frozenset({Node.SURVEY_OFFERED})
 """A survey's link rates in the customer's name: it goes to nobody else."""
+NODES_OF_POOLS: Final = frozenset({Node.SLA_SURGE})
+"""What is no single ticket's concerns the people of its pool."""
 
 _FIELDS: Final = frozenset({"version", "give_up_after_seconds", "bundling", "nodes"})
 _BUNDLING_FIELDS: Final = frozenset({"window_seconds", "burst_messages", "late_after_seconds", "at_once"})
@@ -126,6 +128,8 @@ def _told(node: Node, role: str, through: object, where: str, media: Collection[
             raise InvalidAudience(f"{where}: only the node {Node.ESCALATED} has a role that it escalates to")
     elif role not in set(Role):
         raise InvalidAudience(f"{where}: unknown role; there are {', '.join(Role)} and {ESCALATED_TO}")
+    if node in NODES_OF_POOLS and role not in POOL_ROLES:
+        raise InvalidAudience(f"{where}: {node} is for {', '.join(sorted(POOL_ROLES))}")
     if node in NODES_WITHOUT_STAFF and role != Role.REQUESTER:
         raise InvalidAudience(f"{where}: {node} is for the {Role.REQUESTER} alone")
     if not isinstance(through, list) or not through:

@@ -32,8 +32,10 @@ VARIABLES: Final = frozenset(
         "expires_at",
         "level",
         "lines",
+        "minutes",
         "node",
         "percent",
+        "pool",
         "priority",
         "progress_url",
         "reason",
@@ -206,8 +208,22 @@ class Library:
     def bundle(self, language: Language, lines: Sequence[str]) -> Message:
         """Return the message that says several things at once, each in a line that `line` made."""
         name, _ = bundle_ids(language)
-        template = self._templates[name]
-        values = self._values(language, {"count": str(len(lines)), "lines": "\n".join(lines)})
+        return self._plain(self._templates[name], language, {"count": str(len(lines)), "lines": "\n".join(lines)})
+
+    def of_pool(
+        self, node: Node, voice: Voice, language: Language, facts: Facts, override: Template | None = None
+    ) -> Message:
+        """Return the message of a node that is no single ticket's.
+
+        Raises:
+            InvalidTemplate: the outcome is too long.
+        """
+        own = self._templates[template_id(node, voice, language)]
+        return self._plain(override if override is not None else own, language, facts)
+
+    def _plain(self, template: Template, language: Language, facts: Facts) -> Message:
+        """A message without a ticket's id and footer."""
+        values = self._values(language, facts)
         subject, body = _one_line(_rendered(template.subject, values)), _rendered(template.body, values)
         return Message(subject[:SUBJECT_CHARACTERS_MAX].rstrip(), _lines(f"{body.strip()}\n"))
 

@@ -9,7 +9,10 @@ from schemas.vocabulary import Role
 
 
 class Node(StrEnum):
-    """A point in a ticket's life (FACTS: notifications at nodes). `replied` is ours, `customer_replied` theirs."""
+    """A point in a ticket's life (FACTS: notifications at nodes). `replied` is ours, `customer_replied` theirs.
+
+    `sla_surge` is one in a pool's: many of its tickets are breached.
+    """
 
     OPENED = "opened"
     ASSIGNED = "assigned"
@@ -23,6 +26,7 @@ class Node(StrEnum):
     SURVEY_OFFERED = "survey_offered"
     SLA_WARNED = "sla_warned"
     SLA_BREACHED = "sla_breached"
+    SLA_SURGE = "sla_surge"
 
 
 class Voice(StrEnum):

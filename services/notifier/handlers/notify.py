@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
-from schemas.notifications import Bundling, DeliveryRequested, NotificationSuppressed
+from schemas.notifications import Bundled, Bundling, DeliveryRequested, NotificationSuppressed
+from schemas.pool_sla import SurgeDetected
 from schemas.ticket_events import TicketOpened
 from schemas.ticket_sla import TargetBreached, TargetWarned
 from schemas.topics import (
     CHANGELOGS,
     DEAD_LETTERS,
     NOTIFIER_OUTBOX,
+    POOL_SLA,
     RETRIES,
     TICKET_EVENTS,
     TICKET_NOTIFICATIONS,
@@ -33,7 +35,7 @@ from schemas.vocabulary import Language, Medium, Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.addresses import folded, mailbox
 from services.notifier.domain.audience import Audience
-from services.notifier.domain.bundling import RANKS, recipient_key
+from services.notifier.domain.bundling import BUNDLE, RANKS, recipient_key
 from services.notifier.domain.content import (
     Facts,
     InvalidTemplate,
@@ -86,6 +88,9 @@ class Lookups:
     version: Callable[[], int]
 
 
+Render: TypeAlias = Callable[[Node, Voice, Language, Facts, Template | None], Message]
+
+
 class Grounds(NamedTuple):
     """What a decision is made on besides ticket and news; it is stated with what is requested."""
 
@@ -112,7 +117,7 @@ def notify_topology(
     return Topology(
         name="notifier.notify",
         service="notifier",
-        inputs=(TICKET_EVENTS, TICKET_SLA),
+        inputs=(TICKET_EVENTS, TICKET_SLA, POOL_SLA),
         changelog=CHANGELOGS["notifier", "tickets"],
         dead_letters=DEAD_LETTERS["notifier"],
         retries=RETRIES["notifier.notify"],
@@ -121,6 +126,7 @@ def notify_topology(
             **{contract: partial(notifier.on_event, follow) for contract, follow in FOLLOWS.items()},
             TargetWarned: partial(notifier.on_clock, Node.SLA_WARNED),
             TargetBreached: partial(notifier.on_clock, Node.SLA_BREACHED),
+            SurgeDetected: notifier.on_surge,
         },
         on_timer=notifier.on_timer,
         state_type=TicketState,
@@ -192,6 +198,24 @@ class Notifier:
         ticket, emits = self._tell_all(state, (of_notice(notice),), context)
         return Decision(state=ticket, emits=emits) if emits else NOTHING
 
+    def on_surge(self, state: TicketState | None, event: Event, context: Context) -> Decision[TicketState]:
+        """A pool's breaches are many. Its people are told once; so it is stated for each ticket that is named."""
+        del state
+        data: SurgeDetected = event.data
+        # Stands for the pool where a ticket is asked for its people.
+        nobody = Known(event.tenant, 0, FIRST_CYCLE, data.priority, "", self._staff_language, "", pool=data.pool)
+        news = News(Node.SLA_SURGE, FIRST_CYCLE, event.occurred_at, occurrence=data.surge_id)
+        grounds = Grounds(context.now, context.position, self._lookups.version())
+        emits: list[Emit] = []
+        reached: set[tuple[Medium, str]] = set()
+        for recipient, medium in self._recipients(nobody, news):
+            place = (medium, folded(recipient.address or recipient.identity))
+            if data.tickets and place not in reached:
+                reached.add(place)
+                identities = [_identity(ticket, news, recipient, medium) for ticket in data.tickets]
+                emits += self._emit_of_pool(nobody, news, recipient, identities, data, grounds)
+        return Decision(emits=emits)
+
     def on_timer(self, state: TicketState, timer: Timer, context: Context) -> Decision[TicketState]:
         """A closed ticket's contact is forgotten, later the ticket."""
         del context
@@ -252,7 +276,7 @@ class Notifier:
         if reason is not None:
             return _suppressed(ticket.tenant, identity, recipient.role, reason, news)
         facts = self._facts(ticket, news, recipient, identity.ticket_id)
-        message = self._message(news, recipient, facts)
+        message = self._written(self._library.render, news.node, recipient, facts)
         address = mailbox(recipient.address) or ""
         bundling = self._bundling(news, recipient, facts, grounds.now)
         offered = recipient_key(self._secret, ticket.tenant, identity.medium, address) if bundling else None
@@ -281,6 +305,45 @@ class Notifier:
             subject=identity.ticket_id,
             tenant=ticket.tenant,
         )
+
+    def _emit_of_pool(
+        self,
+        nobody: Known,
+        news: News,
+        recipient: Recipient,
+        identities: list[Identity],
+        data: SurgeDetected,
+        grounds: Grounds,
+    ) -> list[Emit]:
+        """One delivery that stands for one of each ticket, or the reason why there is none."""
+        reason = self._reason_to_suppress(news, recipient, grounds.now)
+        if reason is not None:
+            return [_suppressed(nobody.tenant, each, recipient.role, reason, news) for each in identities]
+        message = self._written(self._library.of_pool, news.node, recipient, _surge_facts(data))
+        first = identities[0]
+        delivery_id = f"{BUNDLE}.{digest_of(first)}"
+        parts = [
+            Bundled.new(ticket_id=each.ticket_id, delivery_id=delivery_id_of(each), node=each.node, role=recipient.role)
+            for each in identities
+        ]
+        requested = DeliveryRequested.new(
+            delivery_id=delivery_id,
+            ticket_id=first.ticket_id,
+            node=news.node,
+            role=recipient.role,
+            medium=first.medium,
+            address=mailbox(recipient.address) or "",
+            language=recipient.language,
+            subject=message.subject,
+            body=message.body,
+            give_up_at=grounds.now + self._audience.give_up_after(data.priority),
+            decided_at=grounds.now,
+            position=grounds.position,
+            directory_version=grounds.directory_version,
+            parts=parts,
+        )
+        event_id, at = f"{delivery_id}:requested", news.occurred_at
+        return [Emit(NOTIFIER_OUTBOX, delivery_id, requested, event_id, at, first.ticket_id, nobody.tenant)]
 
     def _reason_to_suppress(self, news: News, recipient: Recipient, now: datetime) -> str | None:
         if now - news.occurred_at > self._stale_after:
@@ -347,16 +410,16 @@ class Notifier:
                 )
         return facts
 
-    def _message(self, news: News, recipient: Recipient, facts: Facts) -> Message:
-        voice = voice_of(recipient.role)
-        override = self._override(news.node, voice, recipient.language)
+    def _written(self, render: Render, node: Node, recipient: Recipient, facts: Facts) -> Message:
+        voice, language = voice_of(recipient.role), recipient.language
+        override = self._override(node, voice, language)
         if override is not None:
             try:
-                return self._library.render(news.node, voice, recipient.language, facts, override)
+                return render(node, voice, language, facts, override)
             except InvalidTemplate:
                 # The directory's text is no reason not to tell: the package's own never fails.
                 pass
-        return self._library.render(news.node, voice, recipient.language, facts)
+        return render(node, voice, language, facts, None)
 
     def _override(self, node: Node, voice: Voice, language: Language) -> Template | None:
         """Return the directory's template where it has a usable one; `adapters.lookups` complains about others."""
@@ -371,6 +434,19 @@ class Notifier:
     def _technician_name(self, technician_id: str | None) -> str:
         technician = self._lookups.technician(technician_id) if technician_id is not None else None
         return technician.name if technician is not None else ""
+
+
+def _surge_facts(data: SurgeDetected) -> dict[str, str]:
+    """What a template may name of a surge."""
+    percent = "" if data.burn_rate is None or not data.verdicts else f"{data.breached / data.verdicts:.0%}"
+    return {
+        "pool": data.pool,
+        "priority": data.priority,
+        "count": str(data.breached),
+        "minutes": f"{data.window_seconds / 60:g}",
+        "percent": percent.removesuffix("%"),
+        "lines": "\n".join(data.tickets),
+    }
 
 
 def _identity(ticket_id: str, news: News, recipient: Recipient, medium: Medium) -> Identity:

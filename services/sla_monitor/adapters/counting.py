@@ -1,17 +1,17 @@
-"""Counts what was told, once it is known to be committed, and raises one alarm for a surge of breaches.
+"""Counts what was told, once it is known to be committed.
 
-Labels are targets, levels and what happened; pools are too many for labels, so an alarm names its pool in the log and
-the metric says how many pools are in a surge. Called from the processor's thread; gauges are read by whoever scrapes.
+Labels are targets, levels and what happened; pools are too many for labels, so the metric says how many of them are in
+a surge, and `pool.sla` and the board say which. Called from the processors' threads; gauges are read by who scrapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Final
 
 from services._runtime.clock import Clock
-from services._runtime.logs import get_logger
 from services._runtime.metrics import (
     SLA_POOLS_IN_SURGE,
     SLA_SURGES,
@@ -21,30 +21,28 @@ from services._runtime.metrics import (
 )
 from services.sla_monitor.domain.changes import WARNED
 from services.sla_monitor.domain.instants import from_datetime
-from services.sla_monitor.domain.surge import SurgeSettings, SurgeWatch, Window
 from services.sla_monitor.domain.targets import BREACHED, MET
-from services.sla_monitor.handlers import TargetMoved
+from services.sla_monitor.domain.window import Window
+from services.sla_monitor.handlers import SurgeSeen, TargetMoved
 
 LEVELS_MAX: Final = 16
 """Levels that get labels of their own; names are data, so a flood of them must not become a flood of series."""
 OTHER_LEVEL: Final = "other"
+SURGES_MAX: Final = 10_000
+SLIDE_GRACE: Final = timedelta(minutes=1)
 _WINDOWED: Final = frozenset({WARNED, MET, BREACHED})
-
-log = get_logger(__name__)
 
 
 class TargetCounter:
-    """The `on_effects` of the monitor's processor."""
+    """The `on_effects` of the clocks' processor."""
 
-    def __init__(self, clock: Clock, settings: SurgeSettings) -> None:
+    def __init__(self, clock: Clock, window_us: int) -> None:
         self._clock = clock
-        self._window_us = settings.window_us
+        self._window_us = window_us
         self._lock = Lock()
         self._counts: dict[tuple[str, str], Window] = {}
         self._burned: dict[str, Window] = {}
         self._levels: set[str] = set()
-        self._watch = SurgeWatch(settings)
-        SLA_POOLS_IN_SURGE.set_function(self._pools_in_surge)
 
     def __call__(self, effects: Sequence[Any]) -> None:
         """Count what was told of targets."""
@@ -55,17 +53,11 @@ class TargetCounter:
                     self._slide(effect, from_datetime(effect.decided_at))
 
     def _slide(self, effect: TargetMoved, now_us: int) -> None:
-        surge = None
         with self._lock:
             level = self._level(effect.priority)
             self._count_of(level, effect.what).add(1, now_us)
             if effect.what != WARNED:
                 self._burned[level].add(effect.used, now_us)
-            if effect.what == BREACHED:
-                surge = self._watch.breached(effect.pool, now_us)
-        if surge is not None:
-            SLA_SURGES.inc()
-            log.error("breaches_surge", pool=surge.pool, breaches=surge.breaches, window_seconds=self._window_us / 1e6)
 
     def _level(self, priority: str) -> str:
         if priority in self._levels:
@@ -98,6 +90,39 @@ class TargetCounter:
             verdicts = sum(self._counts[level, what].total(now_us) for what in (MET, BREACHED))
             return self._burned[level].total(now_us) / verdicts if verdicts else 0.0
 
-    def _pools_in_surge(self) -> float:
+
+class SurgeCounter:
+    """The `on_effects` of the surges' processor.
+
+    A surge of a pool that has moved to another process is forgotten once its window would have slid on without it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._surges: dict[tuple[str, str], datetime] = {}
+        self._levels: set[str] = set()
+
+    def __call__(self, effects: Sequence[Any]) -> None:
+        """Count what begins, and note what goes on."""
+        for effect in effects:
+            if isinstance(effect, SurgeSeen):
+                with self._lock:
+                    level = self._level(effect.priority)
+                    self._surges.pop((effect.key, level), None)
+                    if effect.surge and len(self._surges) < SURGES_MAX:
+                        self._surges[effect.key, level] = effect.until + SLIDE_GRACE
+                if effect.began:
+                    SLA_SURGES.labels(level).inc()
+
+    def _level(self, priority: str) -> str:
+        level = priority if priority in self._levels or len(self._levels) < LEVELS_MAX else OTHER_LEVEL
+        if level not in self._levels:
+            self._levels.add(level)
+            SLA_POOLS_IN_SURGE.labels(level).set_function(lambda: self._in_surge(level))
+        return level
+
+    def _in_surge(self, level: str) -> float:
         with self._lock:
-            return float(self._watch.pools_in_surge(from_datetime(self._clock.now())))
+            now = self._clock.now()
+            return float(sum(each == level and until > now for (_, each), until in self._surges.items()))

@@ -65,14 +65,15 @@ class DirectoryTerms:
 
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """The first policy, by rank, whose conditions hold; else the default one. Of each the version in effect."""
-        if self._choices_of != self._directory.changes:
-            self._choices_of = self._directory.changes
-            self._choices = self._ranked()
-        for choice in self._choices:
+        for choice in self._ready():
             policy = choice.in_effect(opened_at)
             if policy is not None and (choice.is_default or (policy.when.wanted and policy.when.hold_for(profile))):
                 return policy
         return self._own(self._default_id)
+
+    def default(self, now: datetime) -> Policy:
+        """The default policy: its version in effect, else the product's own."""
+        return self._ready()[-1].in_effect(now) or self._own(self._default_id)
 
     def find(self, policy_id: str, version: int) -> Policy | None:
         """That version and no other, None where there is none that can be used."""
@@ -121,6 +122,13 @@ class DirectoryTerms:
             return policy
         own = self._packaged.get(policy_id)
         return own if own is not None and own.version == version else None
+
+    def _ready(self) -> tuple[_Choice, ...]:
+        """What `_ranked` put together for the directory as it is."""
+        if self._choices_of != self._directory.changes:
+            self._choices_of = self._directory.changes
+            self._choices = self._ranked()
+        return self._choices
 
     def _ranked(self) -> tuple[_Choice, ...]:
         """The policies among which a new ticket's is found, by rank, with the default one behind them.

@@ -61,6 +61,7 @@ class BoardPage:
             main_lanes=MAIN_LANES,
             side_lanes=SIDE_LANES,
             card=lambda row: self._card(row, lang, now_us),
+            moment=self._moment,
         )
 
     def _common(self, lang: Language) -> dict[str, Any]:
@@ -81,11 +82,14 @@ class BoardPage:
             "anchor_ms": row.at_us // 1_000,
             "text": slack_text(mode, left_us, WORDS[lang]),
             "urgency": urgency(mode, left_us),
-            "when": to_datetime(row.at_us).astimezone(self._timezone).strftime("%m-%d %H:%M"),
+            "when": self._moment(row.at_us),
             "started_ms": row.started_us // 1_000,
             "due_ms": None if row.due_us is None else row.due_us // 1_000,
             "used": _used(row, now_us),
         }
+
+    def _moment(self, at_us: int) -> str:
+        return to_datetime(at_us).astimezone(self._timezone).strftime("%m-%d %H:%M")
 
 
 def _counting(row: Row, now_us: int) -> tuple[str, int]:

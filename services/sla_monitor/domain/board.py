@@ -14,6 +14,7 @@ from services.sla_monitor.domain.cycles import Cycle, cycles_of
 from services.sla_monitor.domain.policy import Policy, Target
 from services.sla_monitor.domain.progress import Clocks, key_of
 from services.sla_monitor.domain.steps import EscalationStep
+from services.sla_monitor.domain.surge import LevelWatch
 from services.sla_monitor.domain.targets import BREACHED, PAUSED, RUNNING, consumed, reach
 
 OVERDUE: Final = "overdue"
@@ -50,10 +51,20 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         return f"{self.ticket_id}|{self.target}|{self.cycle}|{self.lane}"
 
 
+class SurgeRow(msgspec.Struct, frozen=True, gc=False):
+    """A surge of breaches: how many the pool's window holds of the level, and since when it is one."""
+
+    pool: str
+    priority: str
+    breached: int
+    since_us: int
+
+
 class Board(msgspec.Struct, frozen=True):
     """The board at one moment: rows of each lane, the most urgent first, and how many there are besides.
 
-    `due_within_hour` counts running clocks. `fresh`: the view had caught up with the clocks lately.
+    `due_within_hour` counts running clocks. `surges` are the oldest first. `fresh`: the view had caught up with the
+    clocks lately.
     """
 
     counts: Mapping[str, int]
@@ -61,6 +72,7 @@ class Board(msgspec.Struct, frozen=True):
     due_within_hour: int
     pools: Sequence[str]
     fresh: bool
+    surges: Sequence[SurgeRow] = ()
 
 
 def rows_of(ticket_id: str, clocks: Clocks, policy: Policy, calendar: AnyCalendar, pool: str) -> tuple[Row, ...]:
@@ -70,6 +82,15 @@ def rows_of(ticket_id: str, clocks: Clocks, policy: Policy, calendar: AnyCalenda
         CalendarExhausted: see `targets.reach`.
     """
     return tuple(_rows(ticket_id, clocks, policy, calendar, pool))
+
+
+def surge_rows(pool: str, levels: Mapping[str, LevelWatch]) -> tuple[SurgeRow, ...]:
+    """The surges of a pool, by level."""
+    return tuple(
+        SurgeRow(pool, priority, max(0, sum(bucket.breached for bucket in level.buckets)), level.since_us)
+        for priority, level in sorted(levels.items())
+        if level.since_us is not None
+    )
 
 
 def _rows(ticket_id: str, clocks: Clocks, policy: Policy, calendar: AnyCalendar, pool: str) -> Iterator[Row]:

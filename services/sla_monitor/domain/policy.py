@@ -27,6 +27,7 @@ from services.sla_monitor.domain.forms import (
 )
 from services.sla_monitor.domain.ladder import Ladder, ladder_of
 from services.sla_monitor.domain.steps import MAX_STEPS, EscalationStep, parse_ladder
+from services.sla_monitor.domain.surge import SurgeRule, parse_surges
 
 __all__ = ["InvalidPolicy", "Policy", "Rules", "Target", "Targets", "parse_policy", "parse_targets", "rules_of"]
 
@@ -74,8 +75,9 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
 
     `warn_at` are fractions of the budget, ascending; `calendar_id` None means 24/7, `calendars` says for which tickets
     it is another. Tickets that `when` holds for get it, of several the one with the lowest `rank`; one without
-    conditions is for those that name it. `beside`: it counts only where that policy is the default one. `earlier` are
-    the policies that a ticket went by before this one, its first one first.
+    conditions is for those that name it. `beside`: it counts only where that policy is the default one. `surges` say
+    when breaches of a pool are an alarm, where this policy is the default one. `earlier` are the policies that a ticket
+    went by before this one, its first one first.
     """
 
     policy_id: str
@@ -91,6 +93,7 @@ class Policy(msgspec.Struct, frozen=True, dict=True):
     rank: int = 100
     beside: str | None = None
     calendars: tuple[tuple[Conditions, str | None], ...] = ()
+    surges: tuple[SurgeRule, ...] = ()
     earlier: tuple[Policy, ...] = ()
 
     @property
@@ -210,7 +213,7 @@ def parse_policy(data: object) -> Policy:
     root = Place("a policy")
     optional = {
         *("calendar_id", "calendars", "effective_from", "warn_at", "escalation", "title", "levels"),
-        *("when", "rank", "beside", "clocks"),
+        *("when", "rank", "beside", "clocks", "surges"),
     }
     form = fields(data, root, {"policy_id", "version", "targets"}, optional)
     version = form["version"]
@@ -235,6 +238,7 @@ def parse_policy(data: object) -> Policy:
         rank=whole(form.get("rank", 100), root.of("rank", "rank"), 0, MAX_VERSION),
         beside=name(form["beside"], root.of("beside", "beside")) if "beside" in form else None,
         calendars=_calendars(form.get("calendars") or [], root.of("calendars", "calendars")),
+        surges=parse_surges(form.get("surges") or [], root.of("surges", "surges")),
     )
 
 

@@ -1,103 +1,169 @@
-"""Sliding windows over what clocks tell: warnings, verdicts and burn by level, and surges of breaches by pool.
+"""When breaches of a pool are a surge: one alarm for a pool and level, however many breaches it has.
 
-A surge is one alarm however many breaches it has: raised when a pool's breaches within the window reach the threshold,
-over when they have fallen below half of it. Windows slide by buckets; time is an argument and goes by when things were
-decided, so that a sweep after an outage, which breaches at once what was due over hours, is one surge too.
+A surge begins when, within a sliding window, a policy's count of breaches is reached, or when they use up the error
+budget of its objective so many times faster than allowed (the burn rate of Google's SRE workbook, chapter 5). It ends
+once both have fallen below half, so that it does not flicker at the threshold. Windows slide by buckets and go by when
+verdicts were counted: a sweep after an outage, which breaches at once what came due over hours, is one surge too.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from schemas.pool_sla import SURGE_TICKETS_MAX
+from services.sla_monitor.domain.conditions import FOR_ALL, Conditions, Profile, parse_conditions
+from services.sla_monitor.domain.forms import Place, fields, span_us, whole
 from services.sla_monitor.domain.instants import SECOND_US
 
 BUCKETS: Final = 30
-POOLS_MAX: Final = 10_000
-"""Pools that are watched at once; beyond that the one that was quiet longest is let go."""
+TICKETS_MAX: Final = SURGE_TICKETS_MAX
+RULES_MAX: Final = 16
+_CONDITIONS: Final = frozenset({"pool", "priority"})
+_WINDOW_MAX_US: Final = 86_400 * SECOND_US
+_VERDICTS_MAX: Final = 1_000_000
+_BURN_MAX: Final = 1_000_000.0
 
 
-class SurgeSettings(msgspec.Struct, frozen=True):
-    """How long the window is, and how many breaches of a pool in it are a surge."""
+class SurgeRule(msgspec.Struct, frozen=True):
+    """What a surge is, for the pools and levels that `when` holds for.
 
-    window_us: int = 900 * SECOND_US
-    threshold: int = 20
+    `breaches` within the window, or, where there is an `objective` (the share of verdicts to be met), a `burn_rate` of
+    at least that with `verdicts_min` verdicts in the window: of three, one that is late says little.
+    """
 
-
-class Surge(NamedTuple):
-    """The alarm: a pool with this many breaches in the window that ends at `at_us`."""
-
-    pool: str
+    window_us: int
     breaches: int
+    objective: float | None = None
+    burn_rate: float | None = None
+    verdicts_min: int = 1
+    when: Conditions = FOR_ALL
+
+
+class Bucket(NamedTuple):
+    """Verdicts counted from `at_us` on, for a bucket's time."""
+
     at_us: int
+    breached: int
+    met: int
 
 
-class Window:
-    """A sum over the last `window_us`, to within a bucket. Asked and added to in the order of time."""
+class Levels(NamedTuple):
+    """What a window comes to. `burn_rate` None: there is no objective."""
 
-    __slots__ = ("_bucket_us", "_buckets", "_total")
-
-    def __init__(self, window_us: int) -> None:
-        self._bucket_us = max(1, window_us // BUCKETS)
-        self._buckets: deque[tuple[int, float]] = deque()
-        self._total = 0.0
-
-    def add(self, amount: float, now_us: int) -> None:
-        """Add to the bucket of now; what lies in the past of the last one counts as now."""
-        bucket = now_us // self._bucket_us
-        if self._buckets and self._buckets[-1][0] >= bucket:
-            last, held = self._buckets.pop()
-            self._buckets.append((last, held + amount))
-        else:
-            self._buckets.append((bucket, amount))
-        self._total += amount
-        self._slide(now_us)
-
-    def total(self, now_us: int) -> float:
-        """The sum as of now."""
-        self._slide(now_us)
-        return self._total
-
-    def _slide(self, now_us: int) -> None:
-        oldest = now_us // self._bucket_us - BUCKETS
-        while self._buckets and self._buckets[0][0] <= oldest:
-            self._total -= self._buckets.popleft()[1]
-        if not self._buckets:
-            self._total = 0.0  # what rounding left
+    breached: int
+    verdicts: int
+    burn_rate: float | None
 
 
-class SurgeWatch:
-    """Which pools are in a surge. Bounded by `POOLS_MAX`."""
+class LevelWatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One level of a pool: its window, the latest tickets breached, and since when there is a surge, None for none."""
 
-    def __init__(self, settings: SurgeSettings) -> None:
-        self._settings = settings
-        self._windows: dict[str, Window] = {}
-        self._raised: set[str] = set()
+    buckets: tuple[Bucket, ...] = ()
+    tickets: tuple[str, ...] = ()
+    since_us: int | None = None
 
-    def breached(self, pool: str, now_us: int) -> Surge | None:
-        """Count a breach; the alarm where it begins a surge."""
-        window = self._windows.pop(pool, None) or Window(self._settings.window_us)
-        self._windows[pool] = window  # behind all others: it was quiet for the shortest time
-        if len(self._windows) > POOLS_MAX:
-            quietest = next(iter(self._windows))
-            del self._windows[quietest]
-            self._raised.discard(quietest)
-        self._calm(pool, now_us)
-        window.add(1, now_us)
-        breaches = round(window.total(now_us))
-        if pool in self._raised or breaches < self._settings.threshold:
-            return None
-        self._raised.add(pool)
-        return Surge(pool, breaches, now_us)
 
-    def pools_in_surge(self, now_us: int) -> int:
-        """How many pools are in a surge now."""
-        for pool in tuple(self._raised):
-            self._calm(pool, now_us)
-        return len(self._raised)
+def rule_for(rules: tuple[SurgeRule, ...], pool: str, priority: str) -> SurgeRule | None:
+    """The first rule that holds, None where nothing is a surge."""
+    profile = Profile(pool=pool, priority=priority)
+    return next((rule for rule in rules if rule.when.hold_for(profile)), None)
 
-    def _calm(self, pool: str, now_us: int) -> None:
-        if pool in self._raised and 2 * self._windows[pool].total(now_us) < self._settings.threshold:
-            self._raised.discard(pool)
+
+def counted(
+    watch: LevelWatch, rule: SurgeRule, breached: int, met: int, tickets: tuple[str, ...], now_us: int
+) -> LevelWatch:
+    """The watch with further verdicts, counted now."""
+    size_us = _bucket_us(rule)
+    at_us = now_us - now_us % size_us
+    buckets = watch.buckets
+    if buckets and buckets[-1].at_us >= at_us:
+        last = buckets[-1]
+        buckets = (*buckets[:-1], Bucket(last.at_us, last.breached + breached, last.met + met))
+    else:
+        buckets = (*buckets, Bucket(at_us, breached, met))
+    latest = tuple(dict.fromkeys((*watch.tickets, *tickets)))[-TICKETS_MAX:]
+    return slid(msgspec.structs.replace(watch, buckets=buckets, tickets=latest), rule, now_us)
+
+
+def slid(watch: LevelWatch, rule: SurgeRule, now_us: int) -> LevelWatch:
+    """The watch without what has left the window."""
+    since_us = now_us - rule.window_us
+    buckets = tuple(bucket for bucket in watch.buckets if bucket.at_us > since_us)[-BUCKETS - 1 :]
+    if len(buckets) == len(watch.buckets):
+        return watch
+    return msgspec.structs.replace(watch, buckets=buckets, tickets=watch.tickets if buckets else ())
+
+
+def levels_of(watch: LevelWatch, rule: SurgeRule) -> Levels:
+    """What the window comes to; a breach that is retracted after it left the window takes nothing off."""
+    breached = max(0, sum(bucket.breached for bucket in watch.buckets))
+    verdicts = breached + sum(bucket.met for bucket in watch.buckets)
+    burn_rate = None
+    if rule.objective is not None:
+        burn_rate = breached / verdicts / (1 - rule.objective) if verdicts else 0.0
+    return Levels(breached, verdicts, burn_rate)
+
+
+def begins(levels: Levels, rule: SurgeRule) -> bool:
+    """Whether this much is a surge."""
+    burning = rule.burn_rate is not None and levels.burn_rate is not None and levels.burn_rate >= rule.burn_rate
+    return levels.breached >= rule.breaches or (burning and levels.verdicts >= rule.verdicts_min)
+
+
+def is_over(levels: Levels, rule: SurgeRule) -> bool:
+    """Whether this little ends a surge."""
+    burning = rule.burn_rate is not None and levels.burn_rate is not None and 2 * levels.burn_rate >= rule.burn_rate
+    return 2 * levels.breached < rule.breaches and not (burning and 2 * levels.verdicts >= rule.verdicts_min)
+
+
+def next_slide_us(watch: LevelWatch, rule: SurgeRule) -> int | None:
+    """When the oldest bucket leaves the window, None where it is empty."""
+    return watch.buckets[0].at_us + rule.window_us if watch.buckets else None
+
+
+def parse_surges(data: object, place: Place) -> tuple[SurgeRule, ...]:
+    """Rules from `[{when: {pool: north}, window_seconds: 900, breaches: 20, objective: 0.95, burn_rate: 10}]`.
+
+    Raises:
+        InvalidPolicy: an unknown or missing field or condition, or a number out of bounds.
+    """
+    if not isinstance(data, list | tuple) or len(data) > RULES_MAX:
+        raise place.refusal(f"expected a list of at most {RULES_MAX} rules")
+    return tuple(_rule(form, place.of(number - 1, f"surge rule {number}")) for number, form in enumerate(data, start=1))
+
+
+def _rule(data: object, place: Place) -> SurgeRule:
+    form = fields(data, place, {"window_seconds", "breaches"}, {"when", "objective", "burn_rate", "verdicts_min"})
+    when = parse_conditions(form.get("when"), place.of("when"))
+    for field, _ in when.wanted:
+        if field not in _CONDITIONS:
+            raise place.of("when").refusal(f"a surge is one of a pool and a level; {field} is neither")
+    window_us = span_us(form["window_seconds"], place.of("window_seconds"))
+    if not 60 * SECOND_US <= window_us <= _WINDOW_MAX_US:
+        raise place.of("window_seconds").refusal(f"expected 60 seconds to a day, got {form['window_seconds']!r}")
+    if ("objective" in form) != ("burn_rate" in form):
+        raise place.refusal("objective and burn_rate go together: a rate is one of the budget that an objective leaves")
+    return SurgeRule(
+        window_us=window_us,
+        breaches=whole(form["breaches"], place.of("breaches"), 2, _VERDICTS_MAX),
+        objective=_number(form, "objective", place, 0.0, 1.0),
+        burn_rate=_number(form, "burn_rate", place, 0.0, _BURN_MAX),
+        verdicts_min=whole(form.get("verdicts_min", 1), place.of("verdicts_min"), 1, _VERDICTS_MAX),
+        when=when,
+    )
+
+
+def _number(form: Mapping[str, Any], key: str, place: Place, above: float, below: float) -> float | None:
+    value = form.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not above < value < below:
+        raise place.of(key).refusal(f"expected a number between {above:g} and {below:g}, got {value!r}")
+    return float(value)
+
+
+def _bucket_us(rule: SurgeRule) -> int:
+    return max(1, rule.window_us // BUCKETS)

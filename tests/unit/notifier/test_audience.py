@@ -82,6 +82,7 @@ def test_what_waits_for_a_bundle_is_what_is_late_or_not_urgent_and_comes_from_a_
         (rules(opened={"default": {"escalated_to": ["email"]}}), "nodes.opened.default.escalated_to: only"),
         (rules(opened={"default": ["lead"]}), "nodes.opened.default: a mapping"),
         (rules(opened={0: {}, "default": {}}), "nodes.opened: 0 is no name"),
+        (rules(sla_surge={"default": {"requester": ["email"]}}), "sla_surge is for director, emergency_team, lead"),
         (rules(survey_offered={"default": {"lead": ["email"]}}), "survey_offered is for the requester alone"),
         ({"give_up_after_seconds": {"P0": 60}}, "give_up_after_seconds: has no default"),
         ({"give_up_after_seconds": {"default": 0}}, "give_up_after_seconds.default: a number above 0"),

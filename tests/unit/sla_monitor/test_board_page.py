@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from schemas.vocabulary import Language
 from services.sla_monitor.api.board import COOKIE, LOOK_SECONDS, Boards, _looks
 from services.sla_monitor.api.board_page import ASSETS, BoardPage
-from services.sla_monitor.domain.board import LATE, OVERDUE, WAITING, Row
+from services.sla_monitor.domain.board import LANES, LATE, OVERDUE, WAITING, Board, Row, SurgeRow
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime
 from services.sla_monitor.domain.targets import RUNNING
 from tests.unit.sla_monitor.clocks_site import NOW, ClocksSite
@@ -102,6 +103,24 @@ def test_rows_say_what_is_overdue_by_how_much_and_who_was_told(site: ClocksSite)
     assert 'class="card over"' in text
     assert 'class="card soon"' in text
     assert "升级至 总监" in site.client.get("/board?lang=zh-CN", headers=site.bearer("technician")).text
+
+
+def test_surges_of_the_pool_stand_above_the_lanes() -> None:
+    now_us = from_datetime(NOW)
+    board = Board(
+        counts=dict.fromkeys(LANES, 0),
+        rows=dict.fromkeys(LANES, ()),
+        due_within_hour=0,
+        pools=["north"],
+        fresh=True,
+        surges=[SurgeRow("<north>", "P0", 7, now_us - 600 * SECOND_US)],
+    )
+    page = BoardPage(ZoneInfo("UTC"))
+    english, chinese = (page.lanes(board, language, NOW) for language in (Language.EN, Language.ZH_CN))
+    assert "surge of breaches in &lt;north&gt;: 7 within the window" in english
+    assert "资源池 &lt;north&gt; 超时激增：窗口内 7 项" in chinese
+    assert english.index('role="alert"') < english.index("lanes")
+    assert 'role="alert"' not in page.lanes(msgspec.structs.replace(board, surges=()), Language.EN, NOW)
 
 
 def test_texts_from_outside_are_shown_and_never_run(site: ClocksSite) -> None:

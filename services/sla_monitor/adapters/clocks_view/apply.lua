@@ -28,8 +28,20 @@ local function enter_lane(prefix, rows_key, row)
   end
 end
 
--- change: {id, state, ended, shrunk, { {member, lane, score, pool, row}, ... }}
+local function note_surges(prefix, pool, rows)
+  if rows == '' then
+    redis.call('HDEL', prefix .. ':surges', pool)
+  else
+    redis.call('HSET', prefix .. ':surges', pool, rows)
+  end
+end
+
+-- change: {id, state, ended, shrunk, { {member, lane, score, pool, row}, ... }}, or {'', pool, rows} of a pool's surges
 local function apply(prefix, change)
+  if change[1] == '' then
+    note_surges(prefix, change[2], change[3])
+    return
+  end
   local key = prefix .. ':ticket:' .. change[1]
   local rows_key = key .. ':rows'
   local ended, shrunk = change[3], change[4]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from services._runtime.redis_client import shared_key, tenant_key
-from services.sla_monitor.state import STATE_VERSION
+from services.sla_monitor.state import STATE_VERSION, SURGES_STATE_VERSION
 
-ROOM: Final = f"clocks-{STATE_VERSION}"
+ROOM: Final = f"clocks-{STATE_VERSION}-{SURGES_STATE_VERSION}"
 POSITIONS: Final = shared_key(ROOM, "positions")
 """Hash: `topic/partition` to the next offset."""
 FRESH: Final = shared_key(ROOM, "fresh")
@@ -42,3 +42,8 @@ def lane(tenant: str, name: str, pool: str | None) -> str:
 def pools(tenant: str) -> str:
     """Sorted set: pools that have had rows."""
     return tenant_key(tenant, ROOM, "pools")
+
+
+def surges(tenant: str) -> str:
+    """Hash: the surges of each pool that has any, as JSON."""
+    return tenant_key(tenant, ROOM, "surges")

@@ -9,7 +9,7 @@ import msgspec
 from services._runtime.redis_client import RedisClient
 from services._runtime.unavailable import Unavailable
 from services.sla_monitor.adapters.clocks_view import keys
-from services.sla_monitor.domain.board import LANES, LATE, Board, Row
+from services.sla_monitor.domain.board import LANES, LATE, Board, Row, SurgeRow
 from services.sla_monitor.domain.instants import HOUR_US
 from services.sla_monitor.domain.targets import RUNNING
 from services.sla_monitor.state import TicketClocks
@@ -17,6 +17,7 @@ from services.sla_monitor.state import TicketClocks
 POOLS_MAX: Final = 200
 _state: Final = msgspec.json.Decoder(TicketClocks).decode
 _row: Final = msgspec.json.Decoder(Row).decode
+_surge_rows: Final = msgspec.json.Decoder(tuple[SurgeRow, ...]).decode
 
 
 class ClocksRebuilding(Unavailable):
@@ -54,9 +55,10 @@ class ClocksView:
                     pipeline.zrange(key, 0, rows_max - 1)
             pipeline.zcount(keys.lane(tenant, RUNNING, pool), "-inf", now_us + HOUR_US)
             pipeline.zrange(keys.pools(tenant), 0, POOLS_MAX - 1)
+            pipeline.hgetall(keys.surges(tenant))
             pipeline.exists(keys.FRESH)
             found: Any = await pipeline.execute()
-        *lanes, due_within_hour, pools, fresh = found
+        *lanes, due_within_hour, pools, surges, fresh = found
         counts, members = lanes[0::2], lanes[1::2]
         rows = await self._rows(tenant, [member for each in members for member in each])
         return Board(
@@ -68,6 +70,7 @@ class ClocksView:
             due_within_hour=due_within_hour,
             pools=[name for name in pools if name],
             fresh=bool(fresh),
+            surges=_surges(surges, pool),
         )
 
     async def _rows(self, tenant: str, members: list[str]) -> dict[str, Row]:
@@ -77,3 +80,9 @@ class ClocksView:
                 pipeline.hget(keys.rows(tenant, member.rsplit("|", 3)[0]), member)
             values: Any = await pipeline.execute()
         return {member: _row(value) for member, value in zip(members, values, strict=True) if value is not None}
+
+
+def _surges(found: dict[str, str], pool: str | None) -> tuple[SurgeRow, ...]:
+    """The surges of one pool or of all, the oldest first."""
+    rows = [row for name, value in found.items() if pool in {None, name} for row in _surge_rows(value)]
+    return tuple(sorted(rows, key=lambda row: (row.since_us, row.pool, row.priority)))
