@@ -15,7 +15,7 @@ from deploy.local.demo.api import Api, client, now_ms
 from deploy.local.demo.claims import Accepted
 from deploy.local.demo.customers import SOURCE, Customers, paced
 from deploy.local.demo.mailbox import PostOffice
-from deploy.local.demo.scenario import technician_ids
+from deploy.local.demo.scenario import levels_of_staff
 from tests.e2e.bed import Bed, plain_cases, running_stack, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -92,7 +92,7 @@ class Desk:
         await until(ready, services.READY_SECONDS, "the services to be ready again")
 
     async def held(self) -> dict[str, list[dict[str, Any]]]:
-        ids = technician_ids(self.bed.stack.plan.directory)
+        ids = levels_of_staff(self.bed.stack.plan.directory)
         return {each: await self.api.held_by(each, token=self.token) for each in ids}
 
 

@@ -9,7 +9,7 @@ from deploy.local import services
 from deploy.local.demo.api import Api, client
 from deploy.local.demo.customers import Customers, paced
 from deploy.local.demo.mailbox import PostOffice
-from deploy.local.demo.scenario import technician_ids
+from deploy.local.demo.scenario import levels_of_staff
 from deploy.local.demo.technicians import QUICK, Technician
 from tests.e2e.bed import Bed, plain_cases, running_stack, until
 
@@ -41,7 +41,8 @@ async def _load(bed: Bed, http: aiohttp.ClientSession, api: Api) -> None:
     office = PostOffice(bed.stack.mail.smtp_port, bed.stack.mail.imap_port)
     customers = Customers(api, http, office, claims, seed=1)
     working = [
-        Technician(each, QUICK, api, claims, seed=1).work() for each in technician_ids(bed.stack.plan.directory)[::2]
+        Technician(each, QUICK, api, claims, level=level, seed=1).work()
+        for each, level in list(levels_of_staff(bed.stack.plan.directory).items())[::2]
     ]
     people = [asyncio.ensure_future(each) for each in working]
     try:
@@ -69,7 +70,7 @@ def test_killing_the_ledger_and_then_the_router_loses_nothing_and_doubles_nothin
             api = Api(bed.stack.services["intake"].url, bed.stack.secret, http, give_up_seconds=RETRY_SECONDS)
             await _load(bed, http, api)
             shown = {}
-            for each in technician_ids(bed.stack.plan.directory):
+            for each in levels_of_staff(bed.stack.plan.directory):
                 held = await api.held_by(each, token=api.token(each, "technician"))
                 shown[each] = {str(ticket["ticket_id"]) for ticket in held}
         await asyncio.to_thread(bed.reader.read_to_end, SETTLE_SECONDS)

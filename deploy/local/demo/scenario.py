@@ -59,9 +59,11 @@ class Accounts:
         return found
 
 
-def technician_ids(directory: Path) -> list[str]:
-    """Return who works here, as the directory file has it."""
-    return [each["technician_id"] for each in yaml.safe_load(directory.read_text("utf-8"))["technicians"]]
+def levels_of_staff(directory: Path) -> dict[str, str]:
+    """Return who works here and at which support level, by technician id, as the directory file has it."""
+    return {
+        each["technician_id"]: each["level"] for each in yaml.safe_load(directory.read_text("utf-8"))["technicians"]
+    }
 
 
 async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reader: Reader) -> Report:
@@ -77,8 +79,15 @@ async def play(stack: Stack, scale: Scale, accounts: Accounts, view: View, reade
         coordinator = Coordinator(api, accounts.claims, merges=scale.merged)
         slow = Manner(declining=0.0, asking_back=0.0, late_tickets=8, late_answer=scale.late_answer_seconds)
         at_work = [
-            Technician(each, slow if each in scale.slow_technicians else QUICK, api, accounts.claims, seed=scale.seed)
-            for each in technician_ids(stack.plan.directory)
+            Technician(
+                each,
+                slow if each in scale.slow_technicians else QUICK,
+                api,
+                accounts.claims,
+                level=level,
+                seed=scale.seed,
+            )
+            for each, level in levels_of_staff(stack.plan.directory).items()
         ]
         sending_seconds = len(cases) / scale.requests_per_second
         arrivals = [

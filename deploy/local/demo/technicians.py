@@ -11,6 +11,7 @@ from deploy.local.demo.api import Api, CallFailedError
 from deploy.local.demo.claims import Claims, Command
 
 POLL_SECONDS: Final = 0.8
+EXPERT: Final = "L3"
 _EFFECT_SECONDS: Final = 6.0
 """After so long without a visible effect of a step, the next look decides anew."""
 _WORDS: Final = {
@@ -56,8 +57,9 @@ class _Work:
 class Technician:
     """One technician at work until cancelled. Every step is one command; the ticket's status says what comes next."""
 
-    def __init__(self, technician_id: str, manner: Manner, api: Api, claims: Claims, *, seed: int) -> None:
+    def __init__(self, technician_id: str, manner: Manner, api: Api, claims: Claims, *, level: str, seed: int) -> None:
         self._id = technician_id
+        self._is_expert = level == EXPERT
         self._manner = manner
         self._api = api
         self._claims = claims
@@ -132,8 +134,12 @@ class Technician:
         return "resolve", {"solution": solved}, manner.step
 
     def _may_decline(self, ticket: Mapping[str, Any]) -> bool:
-        """Experts are where a ticket goes at last; the others may give back what nobody has escalated."""
-        return ticket["level"] == "L1" and self._chance.random() < self._manner.declining
+        """Experts are where a ticket goes at last; the others may give back what nobody has escalated.
+
+        Were experts to give back as well, a ticket that both of a pool's have given back would wait for ever.
+        """
+        gives_back = self._chance.random() < self._manner.declining
+        return gives_back and not self._is_expert and ticket["level"] == "L1"
 
     async def _act(self, ticket_id: str, action: str, body: dict[str, Any] | None, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)
