@@ -17,7 +17,7 @@ from deploy.local.demo.customers import Customers
 from deploy.local.demo.mailbox import PostOffice
 from deploy.local.demo.reader import Reader, Record
 from deploy.local.demo.scale import service_settings
-from deploy.local.demo.scenario import Accounts, technician_ids
+from deploy.local.demo.scenario import Accounts, levels_of_staff
 from deploy.local.demo.technicians import QUICK, Technician
 from deploy.local.errors import StackError
 from deploy.local.stack import Plan, Stack
@@ -29,12 +29,13 @@ from tests.e2e.bed import plain_cases, until
 
 INSTANCES: Final = 2
 REQUESTS_MAX: Final = 600
-PER_SECOND: Final = 3.0
+PER_SECOND: Final = 2.0
 FIRST_SECONDS: Final = 3.0
 AFTER_SECONDS: Final = 4.0
 """People go on asking for so long after all is back, so that whoever is silent then is not idle."""
-OUTPUTS: Final = ("ticket.events", "ticket.assignments", "ticket.sla", "notifier.outbox", "ticket.feedback")
-"""What each service puts out, of which every ticket brings something: their silence is how long a fault was felt."""
+OUTPUTS: Final = ("ticket.events", "ticket.assignments", "ticket.sla", "notifier.outbox")
+"""Of these every new ticket brings something soon, so that their silence is how long a fault was felt. What feedback
+says comes long after, and too rarely to tell silence from idleness."""
 GIVE_UP_SECONDS: Final = 90.0
 SETTLE_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
@@ -56,6 +57,7 @@ class ProductBed:
     accounts: Accounts
     clocks: Clocks
     outputs: dict[str, list[Record]]
+    routed: dict[str, dict[str, Any]]
     complaints: list[str] = field(default_factory=list)
     _asked: int = 0
 
@@ -115,10 +117,10 @@ class ProductBed:
             Api(self.stack.services[name].url, self.stack.secret, http, give_up_seconds=GIVE_UP_SECONDS)
             for name in ("intake", "intake-1")
         ]
-        ids = technician_ids(self.stack.plan.directory)
+        staff = levels_of_staff(self.stack.plan.directory)
         working = [
-            asyncio.create_task(Technician(each, QUICK, apis[place % 2], claims, seed=self._asked).work())
-            for place, each in enumerate(ids)
+            asyncio.create_task(Technician(each, QUICK, apis[place % 2], claims, level=level, seed=self._asked).work())
+            for place, (each, level) in enumerate(staff.items())
         ]
         return working, [Customers(api, http, office, claims, seed=self._asked) for api in apis]
 
@@ -145,11 +147,14 @@ class ProductBed:
         await until(is_settled, SETTLE_SECONDS, "everything accepted to be somebody's, and loads to be what they hold")
 
     def _unsettled(self) -> str:
-        """What there is to be seen of what did not come to its end."""
+        """What there is to be seen of what did not come to its end, and why the router left it where it is."""
         books = self.accounts.books
         with books.lock:
             waiting = [each for each, life in books.lives.items() if life.status in WAITING]
-            last = {each: [fact.kind for fact in books.lives[each].facts[-SHOWN:]] for each in waiting[:SHOWN]}
+            last = {
+                each: ([fact.kind for fact in books.lives[each].facts[-SHOWN:]], self.routed.get(each))
+                for each in waiting[:SHOWN]
+            }
         unlike = _unlike(books.held_by(), books.loads())[:SHOWN]
         return f"{len(waiting)} wait, as {last}; loads differ of {unlike}; {self._unaccounted()[:SHOWN]}"
 
@@ -213,6 +218,7 @@ def running_product() -> Iterator[ProductBed]:
     network = ProxyNetwork()
     accounts, clocks = Accounts(), Clocks()
     outputs: dict[str, list[Record]] = {topic: [] for topic in OUTPUTS}
+    routed: dict[str, dict[str, Any]] = {}
     plan = Plan(
         name="chaos-product",
         instances=dict.fromkeys(services.NAMES, INSTANCES),
@@ -229,9 +235,11 @@ def running_product() -> Iterator[ProductBed]:
         clocks.take(record)
         if (silent := outputs.get(record.topic)) is not None:
             silent.append(record._replace(event=None))
+        if record.topic == "ticket.assignments" and record.event is not None:
+            routed[record.key] = record.event["data"]
 
     try:
         with Stack(plan) as stack, Reader(stack.kafka.bootstrap, take, now_ms) as reader:
-            yield ProductBed(stack, network, reader, accounts, clocks, outputs)
+            yield ProductBed(stack, network, reader, accounts, clocks, outputs, routed)
     finally:
         network.close()
