@@ -52,6 +52,7 @@ def configure_logging(level: LogLevel, *, service: str, instance: str, stream: T
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(capture=True)  # a library's warning is a line like any other
     for name in _QUIET_LOGGERS:
         # Libraries narrate at info; their warnings are worth a line, their narration only when we debug.
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")

@@ -21,9 +21,7 @@ from schemas.envelope import CONTENT_TYPE_HEADER
 from services._runtime.clock import Clock
 from services._runtime.engine.records import Output
 from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS
-from services._runtime.logs import get_logger
 
-log = get_logger(__name__)
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [CONTENT_TYPE_HEADER]
 BY_KEY: Final = -1
 """The client's word for a partition that the partitioner chooses."""
@@ -113,12 +111,8 @@ class Writer:
             raise WriterLost(str(error)) from error
 
     def close(self) -> None:
-        """Release the client; what was not committed is aborted by whoever takes over the id. Raises nothing."""
-        try:
-            self._producer.close()
-        except KafkaException as error:
-            # The client aborts what is open first, which a fenced one may not: whoever fenced it has done that already.
-            log.info("writer_closed_unclean", error=str(error))
+        """Release the client. It aborts what is open, or warns that it can't: then whoever takes over the id does."""
+        self._producer.close()
 
     def begin(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
         """Open a transaction and begin to send the input offsets that it moves.
