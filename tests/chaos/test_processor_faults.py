@@ -9,8 +9,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 
+from services._runtime import metrics
 from services._runtime.processor.processor import Processor
+from services._runtime.processor.session import OUTAGE_ATTEMPTS_MAX
 from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
 from tests.chaos.workers import Worker
 from tests.integration.kafka_bed import CLOCK, KafkaBed, settings_for, wait_until
@@ -179,3 +182,30 @@ def test_an_aborted_transaction_is_decided_again_from_the_same_state(
     with faulty_processor(bed, monkeypatch, aborted):
         paced_load(bed, 1_000)
         assert_exactly_once(bed, 1_000)
+
+
+def test_a_coordinator_that_is_away_for_a_while_costs_no_membership(
+    local_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed = KafkaBed(local_kafka, "outage")
+    commit = Writer.commit
+    calls = 0
+
+    def away(writer: Writer, *arguments: Any) -> dict[int, int]:
+        nonlocal calls
+        calls += 1
+        if 3 <= calls < 3 + OUTAGE_ATTEMPTS_MAX - 1:
+            raise TransactionAborted(KafkaError(KafkaError._TIMED_OUT), outage=True)
+        return commit(writer, *arguments)
+
+    monkeypatch.setattr(Writer, "commit", away)
+    processor = Processor(bed.counting.topology(), settings_for(bed.bootstrap))
+    processor.start()
+    try:
+        paced_load(bed, 1_000)
+        assert_exactly_once(bed, 1_000)
+    finally:
+        processor.request_stop()
+        assert processor.join(10)
+    assert calls > OUTAGE_ATTEMPTS_MAX
+    assert metrics.PROCESSOR_REBALANCES.labels(bed.counting.name)._value.get() == 1
