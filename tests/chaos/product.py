@@ -41,6 +41,9 @@ SETTLE_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
 LOOKS: Final = 40
 LOOK_SECONDS: Final = 0.3
+PATIENCE: Final = {"AFTERCARE_ACCEPT_WITHIN_SECONDS": "60"}
+"""Longer than a fault keeps people from accepting what they are given. Who lets a ticket lie too long is not given it
+again, and where that befalls both experts of a pool at once, nobody is left for it."""
 WAITING: Final = ("new", "classified", "queued")
 SHOWN: Final = 3
 
@@ -226,7 +229,7 @@ def running_product() -> Iterator[ProductBed]:
         kafka_nodes=3,
         kafka_heap_megabytes=384,
         kafka_network=network,
-        settings=service_settings(),
+        settings={**service_settings(), **PATIENCE},
         short_lived=True,
     )
 
