@@ -25,6 +25,7 @@ PAST_THE_SESSION_SECONDS = 8.0
 Commit = Callable[[], dict[int, int]]
 Fault = Callable[[Commit], dict[int, int]]
 TICKETS = 50
+PORTION = 50
 
 
 @contextmanager
@@ -133,7 +134,7 @@ def paced_load(bed: KafkaBed, messages: int) -> None:
     """Send in small portions so that many transactions are made."""
     for number in range(messages):
         bed.send(f"T-{number % TICKETS}", message(f"T-{number % TICKETS}"))
-        if number % 100 == 99:
+        if number % PORTION == PORTION - 1:
             bed.flush()
             bed.wait_for(bed.counting.counts, number + 1)
 
@@ -148,8 +149,8 @@ def test_a_commit_whose_answer_was_lost_is_neither_lost_nor_repeated(
         raise WriterLost("the answer was lost")
 
     with faulty_processor(bed, monkeypatch, answer_lost):
-        paced_load(bed, 1_000)
-        assert_exactly_once(bed, 1_000)
+        paced_load(bed, 600)
+        assert_exactly_once(bed, 600)
 
 
 def test_a_writer_lost_before_the_commit_repeats_the_records(local_kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,8 +161,8 @@ def test_a_writer_lost_before_the_commit_repeats_the_records(local_kafka: str, m
         raise WriterLost("gone")
 
     with faulty_processor(bed, monkeypatch, lost_before):
-        paced_load(bed, 1_000)
-        assert_exactly_once(bed, 1_000)
+        paced_load(bed, 600)
+        assert_exactly_once(bed, 600)
 
 
 def test_an_aborted_transaction_is_decided_again_from_the_same_state(
@@ -180,8 +181,8 @@ def test_an_aborted_transaction_is_decided_again_from_the_same_state(
         raise Aborted
 
     with faulty_processor(bed, monkeypatch, aborted):
-        paced_load(bed, 1_000)
-        assert_exactly_once(bed, 1_000)
+        paced_load(bed, 600)
+        assert_exactly_once(bed, 600)
 
 
 def test_a_coordinator_that_is_away_for_a_while_costs_no_membership(
@@ -202,8 +203,8 @@ def test_a_coordinator_that_is_away_for_a_while_costs_no_membership(
     processor = Processor(bed.counting.topology(), settings_for(bed.bootstrap))
     processor.start()
     try:
-        paced_load(bed, 1_000)
-        assert_exactly_once(bed, 1_000)
+        paced_load(bed, 600)
+        assert_exactly_once(bed, 600)
     finally:
         processor.request_stop()
         assert processor.join(10)
