@@ -25,10 +25,15 @@ class SurveyAnswered(Contract, type_name="aftercare.feedback.survey_answered.v1"
 
 
 class FeedbackEvent(Contract):
-    """What every feedback event states. `cycle` is the ticket's resolution cycle. Writer: feedback."""
+    """What every feedback event states. `cycle` is the ticket's resolution cycle. Writer: feedback.
+
+    `decided_at` and `position` say when and on which input it was decided.
+    """
 
     ticket_id: TicketId
     cycle: Sequence
+    decided_at: Instant
+    position: Line
 
 
 class SurveyRequested(FeedbackEvent, type_name="aftercare.feedback.survey_requested.v1"):

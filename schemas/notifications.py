@@ -83,8 +83,9 @@ class DeliveryAttempted(Contract, type_name="aftercare.delivery.attempted.v1"):
 
 
 class NotificationEvent(Contract):
-    """What every outcome of a delivery states. Writer: the notifier's delivery.
+    """What every outcome of a delivery states. Writer: the notifier's delivery, of a suppression the notifier.
 
+    `decided_at` and `position` say when and on which input it was decided.
     `bundle_id` is the delivery that it went out in with others; each of them has its own outcome on its own ticket.
     """
 
@@ -94,6 +95,8 @@ class NotificationEvent(Contract):
     role: Role
     medium: Medium
     attempt: Sequence
+    decided_at: Instant
+    position: Line
     bundle_id: Name | None = None
 
 
@@ -108,9 +111,13 @@ class NotificationFailed(NotificationEvent, type_name="aftercare.notification.fa
 
 
 class NotificationSuppressed(NotificationEvent, type_name="aftercare.notification.suppressed.v1"):
-    """Not sent on purpose, and why (no address, preference)."""
+    """Not sent on purpose, and why (no address, preference).
+
+    `directory_version` is that of the request which was not made (`DeliveryRequested`).
+    """
 
     reason: Line
+    directory_version: Count
 
 
 class NotificationBounced(NotificationEvent, type_name="aftercare.notification.bounced.v1"):

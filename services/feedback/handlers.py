@@ -6,7 +6,7 @@ asked stays open, for its cycle is over whatever comes next.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -104,7 +104,7 @@ class Surveys:
             return NOTHING
         return self._keep(state, event, sequence=ended.sequence, ticket_open=False, ask_at=None)
 
-    def on_answered(self, state: Feedback | None, event: Event, _context: Context) -> Decision[Feedback]:
+    def on_answered(self, state: Feedback | None, event: Event, context: Context) -> Decision[Feedback]:
         """Take the first valid answer; say why any other doesn't count."""
         answer: SurveyAnswered = event.data
         asked = state.survey if state is not None else None
@@ -112,7 +112,7 @@ class Surveys:
         if reason is None and not rating.has_score(answer.csat, answer.nps):
             reason = _NO_SCORE
         if reason is not None or state is None or asked is None:
-            return _refuse(state, event, answer, reason or "")
+            return _refuse(state, event, context, reason or "")
         low = rating.is_low(answer.csat, answer.nps, self._policy)
         received = RatingReceived.new(
             ticket_id=event.key,
@@ -122,10 +122,11 @@ class Surveys:
             nps=answer.nps,
             comment=answer.comment,
             low=low,
+            **_grounds(context),
         )
         emits = [_emit(state, event.key, received, f"{asked.survey_id}:rating")]
         if low:
-            emits.append(_review(state, event.key, asked, answer))
+            emits.append(_review(state, asked, answer, context))
         answered = msgspec.structs.replace(asked, status=SurveyStatus.ANSWERED)
         new = msgspec.structs.replace(state, settled_at=event.occurred_at, survey=answered)
         moved = SurveyMoved(RATED_LOW if low else RATED, answer.csat, answer.nps)
@@ -142,13 +143,17 @@ class Surveys:
     def _ask(self, state: Feedback, context: Context) -> Decision[Feedback]:
         reason = eligibility.reason_to_skip(state.survey, context.now, self._policy)
         if reason is not None:
-            skipped = SurveySkipped.new(ticket_id=context.key, cycle=state.cycle, reason=reason)
+            skipped = SurveySkipped.new(ticket_id=context.key, cycle=state.cycle, reason=reason, **_grounds(context))
             emit = _emit(state, context.key, skipped, f"{survey.survey_id_of(context.key, state.cycle)}:skipped")
             new = msgspec.structs.replace(state, settled_at=context.now, ask_at=None)
             return Decision(state=new, timers=self._timers(new), emits=[emit], effects=[SurveyMoved(SKIPPED)])
         asked = survey.asked(context.key, state.cycle, context.now, self._policy)
         requested = SurveyRequested.new(
-            ticket_id=context.key, cycle=asked.cycle, survey_id=asked.survey_id, expires_at=asked.expires_at
+            ticket_id=context.key,
+            cycle=asked.cycle,
+            survey_id=asked.survey_id,
+            expires_at=asked.expires_at,
+            **_grounds(context),
         )
         emit = _emit(state, context.key, requested, f"{asked.survey_id}:requested")
         new = msgspec.structs.replace(state, settled_at=context.now, ask_at=None, survey=asked)
@@ -158,7 +163,9 @@ class Surveys:
         asked = state.survey
         if asked is None:
             return NOTHING
-        expired = SurveyExpired.new(ticket_id=context.key, cycle=asked.cycle, survey_id=asked.survey_id)
+        expired = SurveyExpired.new(
+            ticket_id=context.key, cycle=asked.cycle, survey_id=asked.survey_id, **_grounds(context)
+        )
         emit = _emit(state, context.key, expired, f"{asked.survey_id}:expired")
         over = msgspec.structs.replace(asked, status=SurveyStatus.EXPIRED)
         new = msgspec.structs.replace(state, settled_at=context.now, survey=over)
@@ -177,26 +184,35 @@ def _is_known(state: Feedback | None, data: TicketEvent) -> bool:
     return state is not None and data.sequence <= state.sequence
 
 
-def _refuse(state: Feedback | None, event: Event, answer: SurveyAnswered, reason: str) -> Decision[Feedback]:
+def _grounds(context: Context) -> dict[str, Any]:
+    """When and on which input an event was decided; all else that it goes by is in state and input."""
+    return {"decided_at": context.now, "position": context.position}
+
+
+def _refuse(state: Feedback | None, event: Event, context: Context, reason: str) -> Decision[Feedback]:
+    answer: SurveyAnswered = event.data
     asked = state.survey if state is not None else None
     if asked is not None and asked.survey_id == answer.survey_id:
         cycle = asked.cycle
     else:
         cycle = state.cycle if state is not None else review.FIRST_CYCLE
-    refused = AnswerRefused.new(ticket_id=event.key, cycle=cycle, survey_id=answer.survey_id, reason=reason)
+    refused = AnswerRefused.new(
+        ticket_id=event.key, cycle=cycle, survey_id=answer.survey_id, reason=reason, **_grounds(context)
+    )
     emit = Emit(TICKET_FEEDBACK, event.key, refused, id=f"{event.id}:refused", subject=event.key)
     return Decision(emits=[emit], effects=[SurveyMoved(REFUSED)])
 
 
-def _review(state: Feedback, ticket_id: str, asked: Survey, answer: SurveyAnswered) -> Emit:
+def _review(state: Feedback, asked: Survey, answer: SurveyAnswered, context: Context) -> Emit:
     requested = ReviewRequested.new(
-        ticket_id=ticket_id,
+        ticket_id=context.key,
         cycle=asked.cycle,
         survey_id=asked.survey_id,
         reason=f"low rating: {rating.in_words(answer.csat, answer.nps)}",
         reopen=review.should_reopen(asked.cycle, state.cycle, ticket_open=state.ticket_open),
+        **_grounds(context),
     )
-    return _emit(state, ticket_id, requested, f"{asked.survey_id}:review")
+    return _emit(state, context.key, requested, f"{asked.survey_id}:review")
 
 
 def _emit(state: Feedback, ticket_id: str, data: Contract, event_id: str) -> Emit:

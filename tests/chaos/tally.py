@@ -84,7 +84,9 @@ class TallyTopology:
         """Remind."""
         if state.poisoned:
             raise ValueError(POISON_TIMER)
-        reminded = SurveyExpired.new(ticket_id=context.key, cycle=1, survey_id=timer.kind)
+        reminded = SurveyExpired.new(
+            ticket_id=context.key, cycle=1, survey_id=timer.kind, decided_at=context.now, position=context.position
+        )
         event_id = f"{context.key}:{timer.kind}"
         left = tuple(each for each in state.booked if each[0] != timer.generation)
         return Decision(

@@ -77,7 +77,13 @@ class Counting:
         """Remind, once."""
         if state.last == POISON_TIMER:
             raise ValueError(state.last)
-        data = SurveyExpired.new(ticket_id=context.key, cycle=1, survey_id=f"remind-{timer.generation}")
+        data = SurveyExpired.new(
+            ticket_id=context.key,
+            cycle=1,
+            survey_id=f"remind-{timer.generation}",
+            decided_at=context.now,
+            position=context.position,
+        )
         event_id = f"{context.key}:remind:{timer.generation}"
         return Decision(emits=(Emit(self.reminders, context.key, data, id=event_id, tenant=state.tenant),))
 

@@ -94,6 +94,14 @@ def test_a_request_starts_one_attempt_and_its_success_is_stated(deliveries: Deli
     assert (deliveries.begun(), deliveries.ended()) == ([], [])
 
 
+def test_an_ending_says_when_and_on_which_input_it_was_decided(deliveries: Deliveries) -> None:
+    deliveries.requested()
+    deliveries.driver.advance(30)
+    deliveries.attempted(Outcome.SENT)
+    event = deliveries.driver.read(TICKET_NOTIFICATIONS)[0]
+    assert (event.data.decided_at, event.data.position) == (START + timedelta(seconds=30), "notifier.results/0/0")
+
+
 def test_an_attempt_carries_the_message_and_its_times(deliveries: Deliveries) -> None:
     deliveries.requested()
     attempt = deliveries.attempts()[0]

@@ -27,7 +27,7 @@ from services._runtime.engine.topology import Event
 from services.feedback.domain.survey import survey_id_of
 from services.feedback.handlers import feedback_topology
 from services.feedback.settings import FeedbackSettings
-from services.feedback.state import Feedback
+from services.feedback.state import ASK, EXPIRE, Feedback
 
 TICKET: Final = "T-1"
 FIRST: Final = survey_id_of(TICKET, 1)
@@ -117,7 +117,12 @@ def test_a_closed_ticket_is_asked_about_when_the_time_has_come_and_once(desk: De
     assert desk.later(HOUR - 1) == []
     [event] = desk.later(1)
     assert event.data == SurveyRequested.new(
-        ticket_id=TICKET, cycle=1, survey_id=FIRST, expires_at=START + timedelta(seconds=HOUR + 3 * DAY)
+        ticket_id=TICKET,
+        cycle=1,
+        survey_id=FIRST,
+        expires_at=START + timedelta(seconds=HOUR + 3 * DAY),
+        decided_at=START + timedelta(seconds=HOUR),
+        position=f"timer/0/{TICKET}/{ASK}",
     )
     assert (event.key, event.subject, event.tenant, event.id) == (TICKET, TICKET, "acme", f"{FIRST}:requested")
     assert desk.later(2 * DAY) == []
@@ -186,7 +191,13 @@ def test_the_requester_is_not_asked_again_soon_after(asked: Desk) -> None:
     asked.reopened()
     asked.closed()
     [event] = asked.later(HOUR)
-    assert event.data == SurveySkipped.new(ticket_id=TICKET, cycle=2, reason="asked lately")
+    assert event.data == SurveySkipped.new(
+        ticket_id=TICKET,
+        cycle=2,
+        reason="asked lately",
+        decided_at=asked.driver.now,
+        position=f"timer/0/{TICKET}/{ASK}",
+    )
     assert (event.id, event.tenant) == (f"{SECOND}:skipped", "acme")
 
 
@@ -214,16 +225,31 @@ def test_the_first_answer_is_the_rating(asked: Desk) -> None:
     asked.later(HOUR)
     [event] = asked.answered(4, nps=9, comment="很好")
     assert event.data == RatingReceived.new(
-        ticket_id=TICKET, cycle=1, survey_id=FIRST, csat=4, nps=9, comment="很好", low=False
+        ticket_id=TICKET,
+        cycle=1,
+        survey_id=FIRST,
+        csat=4,
+        nps=9,
+        comment="很好",
+        low=False,
+        decided_at=asked.driver.now,
+        position="feedback.answers/0/0",
     )
     assert (event.id, event.occurred_at) == (f"{FIRST}:rating", asked.driver.now)
 
 
 def test_a_second_answer_is_refused_whatever_it_says(asked: Desk) -> None:
     asked.answered(4)
-    for csat in (4, 1):
+    for offset, csat in enumerate((4, 1), start=1):
         [event] = asked.answered(csat)
-        assert event.data == AnswerRefused.new(ticket_id=TICKET, cycle=1, survey_id=FIRST, reason="answered before")
+        assert event.data == AnswerRefused.new(
+            ticket_id=TICKET,
+            cycle=1,
+            survey_id=FIRST,
+            reason="answered before",
+            decided_at=asked.driver.now,
+            position=f"feedback.answers/0/{offset}",
+        )
 
 
 def test_an_answer_after_the_end_is_refused(asked: Desk) -> None:
@@ -240,7 +266,14 @@ def test_an_answer_given_in_time_counts_even_if_it_comes_in_after_the_end(asked:
 
 def test_an_answer_to_an_unknown_survey_is_refused(asked: Desk) -> None:
     [event] = asked.answered(5, survey_id=SECOND)
-    assert event.data == AnswerRefused.new(ticket_id=TICKET, cycle=1, survey_id=SECOND, reason="unknown survey")
+    assert event.data == AnswerRefused.new(
+        ticket_id=TICKET,
+        cycle=1,
+        survey_id=SECOND,
+        reason="unknown survey",
+        decided_at=asked.driver.now,
+        position="feedback.answers/0/0",
+    )
 
 
 def test_an_answer_about_a_ticket_that_nobody_knows_is_refused_and_not_remembered(desk: Desk) -> None:
@@ -257,7 +290,13 @@ def test_an_answer_without_a_score_is_refused_and_the_survey_stays_open(asked: D
 
 def test_a_survey_that_nobody_answers_expires_once(asked: Desk) -> None:
     [event] = asked.later(3 * DAY)
-    assert event.data == SurveyExpired.new(ticket_id=TICKET, cycle=1, survey_id=FIRST)
+    assert event.data == SurveyExpired.new(
+        ticket_id=TICKET,
+        cycle=1,
+        survey_id=FIRST,
+        decided_at=asked.driver.now,
+        position=f"timer/0/{TICKET}/{EXPIRE}",
+    )
     assert (event.id, event.tenant) == (f"{FIRST}:expired", "acme")
     assert asked.later(3 * DAY) == []
 
@@ -274,7 +313,13 @@ def test_a_low_rating_asks_for_a_review_and_reopens_the_ticket(asked: Desk) -> N
     rating, review = asked.answered(2)
     assert rating.data.low
     assert review.data == ReviewRequested.new(
-        ticket_id=TICKET, cycle=1, survey_id=FIRST, reason="low rating: CSAT 2 of 5", reopen=True
+        ticket_id=TICKET,
+        cycle=1,
+        survey_id=FIRST,
+        reason="low rating: CSAT 2 of 5",
+        reopen=True,
+        decided_at=asked.driver.now,
+        position="feedback.answers/0/0",
     )
     assert review.id == f"{FIRST}:review"
 

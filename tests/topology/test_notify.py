@@ -80,6 +80,20 @@ def test_a_request_says_when_on_which_input_and_by_which_directory_it_was_decide
     ] * 2
 
 
+def test_a_suppression_says_the_same() -> None:
+    ticket = Ticket()
+    ticket.directory_version = 7
+    ticket.opened(email=None)
+    ticket.driver.advance(90)
+    ticket.directory_version = 8
+    ticket.assigned("nobody")
+    first, *others = [event.data for event in ticket.driver.read(TICKET_NOTIFICATIONS)]
+    assert (first.decided_at, first.position, first.directory_version) == (START, "ticket.events/0/0", 7)
+    assert {(each.decided_at, each.position, each.directory_version) for each in others} == {
+        (START + timedelta(seconds=90), "ticket.events/0/1", 8)
+    }
+
+
 def test_the_directory_version_is_taken_before_anything_is_looked_up() -> None:
     ticket = Ticket()
     ticket.opened()

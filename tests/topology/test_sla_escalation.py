@@ -281,7 +281,16 @@ def test_registration_is_judged_by_when_the_ledger_made_the_ticket() -> None:
 
 
 def notified(desk: Desk, node: str = "resolved", role: Role = Role.REQUESTER) -> list[str]:
-    data = NotificationSent.new(ticket_id=TICKET, delivery_id="d", node=node, role=role, medium=Medium.EMAIL, attempt=1)
+    data = NotificationSent.new(
+        ticket_id=TICKET,
+        delivery_id="d",
+        node=node,
+        role=role,
+        medium=Medium.EMAIL,
+        attempt=1,
+        decided_at=desk.driver.now,
+        position="notifier.results/0/0",
+    )
     desk.driver.send(TICKET_NOTIFICATIONS, TICKET, data)
     return desk.told()
 

@@ -193,7 +193,7 @@ class Delivery:
         )
         return Decision(
             state=finished,
-            emits=_ended(context.key, finished, end.reason, occurred_at),
+            emits=_ended(context, finished, end.reason, occurred_at),
             timers=(Timer(FORGET, context.now + self.kept),),
         )
 
@@ -204,7 +204,7 @@ class Delivery:
         if data.outcome is not Outcome.BOUNCED or not arrived or data.attempt > state.attempt:
             return NOTHING
         bounced = msgspec.structs.replace(state, ending=Ending.BOUNCED)
-        return Decision(state=bounced, emits=_ended(context.key, bounced, data.detail, event.occurred_at))
+        return Decision(state=bounced, emits=_ended(context, bounced, data.detail, event.occurred_at))
 
     def _rule(self, state: Underway) -> Rule:
         return self.rules[state.medium]
@@ -214,15 +214,17 @@ def _progress(delivery_id: str, state: Underway) -> Progress:
     return Progress(delivery_id, state.attempt, state.silences, state.give_up_at)
 
 
-def _ended(delivery_id: str, state: Finished, reason: str, occurred_at: datetime) -> list[Emit]:
+def _ended(context: Context, state: Finished, reason: str, occurred_at: datetime) -> list[Emit]:
     """The ending, stated for the ticket or, of a bundle, for each one in it."""
     if not state.parts:
-        own = Told(state.ticket_id, delivery_id, state.node, state.role)
-        return [_stated(own, None, state, reason, occurred_at)]
-    return [_stated(part, delivery_id, state, reason, occurred_at) for part in state.parts]
+        own = Told(state.ticket_id, context.key, state.node, state.role)
+        return [_stated(own, None, context, state, reason, occurred_at)]
+    return [_stated(part, context.key, context, state, reason, occurred_at) for part in state.parts]
 
 
-def _stated(told: Told, bundle_id: str | None, state: Finished, reason: str, occurred_at: datetime) -> Emit:
+def _stated(
+    told: Told, bundle_id: str | None, context: Context, state: Finished, reason: str, occurred_at: datetime
+) -> Emit:
     """The event that states an ending. Reasons are ours or a server's codes, without personal data."""
     facts: dict[str, Any] = {
         "ticket_id": told.ticket_id,
@@ -231,6 +233,8 @@ def _stated(told: Told, bundle_id: str | None, state: Finished, reason: str, occ
         "role": told.role,
         "medium": state.medium,
         "attempt": state.attempt,
+        "decided_at": context.now,
+        "position": context.position,
         "bundle_id": bundle_id,
     }
     if state.ending is not Ending.SENT:

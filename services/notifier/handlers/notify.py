@@ -92,7 +92,7 @@ Render: TypeAlias = Callable[[Node, Voice, Language, Facts, Template | None], Me
 
 
 class Grounds(NamedTuple):
-    """What a decision is made on besides ticket and news; it is stated with what is requested."""
+    """What a decision is made on besides ticket and news; it is stated with what is requested, or not."""
 
     now: datetime
     position: str
@@ -228,8 +228,7 @@ class Notifier:
     def _tell_all(self, ticket: Known, news: tuple[News, ...], context: Context) -> tuple[Known, list[Emit]]:
         emits: list[Emit] = []
         told, told_once = dict.fromkeys(ticket.told), dict.fromkeys(ticket.told_once)
-        # Before anything is looked up: what is found is of this version, or came while this was decided.
-        grounds = Grounds(context.now, context.position, self._lookups.version())
+        grounds = self._grounds(context)
         for item in news:
             reached: set[tuple[Medium, str]] = set()
             for recipient, medium in self._recipients(ticket, item):
@@ -246,6 +245,10 @@ class Notifier:
                 emits.append(self._emit(ticket, item, recipient, identity, grounds))
         remembered = {"told": tuple(told)[-TOLD_MAX:], "told_once": tuple(told_once)[-TOLD_ONCE_MAX:]}
         return msgspec.structs.replace(ticket, **remembered), emits
+
+    def _grounds(self, context: Context) -> Grounds:
+        """Taken before anything is looked up: what is found is of this version, or came while this was decided."""
+        return Grounds(context.now, context.position, self._lookups.version())
 
     def _recipients(self, ticket: Known, news: News) -> Iterator[tuple[Recipient, Medium]]:
         """Yield whom the rules name; the assignee's place is taken by the lead while nobody is assigned."""
@@ -274,7 +277,7 @@ class Notifier:
         delivery_id = delivery_id_of(identity)
         reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
-            return _suppressed(ticket.tenant, identity, recipient.role, reason, news)
+            return _suppressed(ticket.tenant, identity, recipient.role, reason, news, grounds)
         facts = self._facts(ticket, news, recipient, identity.ticket_id)
         message = self._written(self._library.render, news.node, recipient, facts)
         address = mailbox(recipient.address) or ""
@@ -362,8 +365,9 @@ class Notifier:
             return NOTHING
         blank = Known(event.tenant, sequence, FIRST_CYCLE, "", "", self._staff_language, "", ended=True)
         _, news = follow(blank, event.data, event.occurred_at)
+        grounds = self._grounds(context)
         emits = [
-            _suppressed(event.tenant, identity, Role.REQUESTER, CONTACT_FORGOTTEN, item)
+            _suppressed(event.tenant, identity, Role.REQUESTER, CONTACT_FORGOTTEN, item, grounds)
             for item in news
             for told in self._audience.told(item.node, "")
             if told.role is Role.REQUESTER and item.roles is None
@@ -454,7 +458,7 @@ def _identity(ticket_id: str, news: News, recipient: Recipient, medium: Medium) 
     return Identity(ticket_id, news.node, news.cycle, occurrence, recipient.identity, medium)
 
 
-def _suppressed(tenant: str, identity: Identity, role: Role, reason: str, news: News) -> Emit:
+def _suppressed(tenant: str, identity: Identity, role: Role, reason: str, news: News, grounds: Grounds) -> Emit:
     delivery_id = delivery_id_of(identity)
     return Emit(
         topic=TICKET_NOTIFICATIONS,
@@ -466,7 +470,10 @@ def _suppressed(tenant: str, identity: Identity, role: Role, reason: str, news: 
             role=role,
             medium=identity.medium,
             attempt=1,
+            decided_at=grounds.now,
+            position=grounds.position,
             reason=reason,
+            directory_version=grounds.directory_version,
         ),
         id=f"{delivery_id}:suppressed",
         occurred_at=news.occurred_at,

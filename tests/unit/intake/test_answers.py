@@ -198,7 +198,7 @@ def test_surveys_and_ratings_are_told_once_also_when_the_ticket_is_over(state: S
 
 @pytest.mark.parametrize("state", [v.ticket_in(Status.CLOSED), remnant()], ids=["closed", "over for good"])
 def test_that_no_survey_is_to_be_offered_is_told_once(state: State) -> None:
-    skipped = SurveySkipped.new(ticket_id=v.ID, cycle=1, reason="asked lately")
+    skipped = SurveySkipped.new(ticket_id=v.ID, cycle=1, reason="asked lately", **v.FEEDBACK_GROUNDS)
     outcome = answers.survey_skipped(state, skipped, v.moment("s-1"), v.POLICY)
     assert outcome is not None
     assert [name for name, _ in told(outcome)] == ["SurveyWaived"]

@@ -61,6 +61,7 @@ class Policy:
 
 
 POLICY = Policy()
+FEEDBACK_GROUNDS: dict[str, Any] = {"decided_at": T0, "position": "ticket.events/0/9"}
 
 
 def moment(
@@ -257,15 +258,17 @@ def escalation(step: int = 1, **fields: Any) -> EscalationRaised:
 
 
 def survey() -> SurveyRequested:
-    return SurveyRequested.new(ticket_id=ID, cycle=1, survey_id="S-1", expires_at=later(86_400))
+    return SurveyRequested.new(ticket_id=ID, cycle=1, survey_id="S-1", expires_at=later(86_400), **FEEDBACK_GROUNDS)
 
 
 def rating(csat: int = 5) -> RatingReceived:
-    return RatingReceived.new(ticket_id=ID, cycle=1, survey_id="S-1", csat=csat, low=csat <= 2)
+    return RatingReceived.new(ticket_id=ID, cycle=1, survey_id="S-1", csat=csat, low=csat <= 2, **FEEDBACK_GROUNDS)
 
 
 def review(*, reopens: bool = True, cycle: int = 1) -> ReviewRequested:
-    return ReviewRequested.new(ticket_id=ID, cycle=cycle, survey_id="S-1", reason="CSAT 1", reopen=reopens)
+    return ReviewRequested.new(
+        ticket_id=ID, cycle=cycle, survey_id="S-1", reason="CSAT 1", reopen=reopens, **FEEDBACK_GROUNDS
+    )
 
 
 def request(external_id: str = "first", **fields: Any) -> RequestReceived:
