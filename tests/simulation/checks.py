@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
-from unittest.mock import patch
+from typing import Final
 
-import msgspec
-
-from schemas.parts import Actor
-from schemas.ticket_commands import CancelTicket
-from schemas.vocabulary import ActorKind
 from services._runtime import metrics
 from services._runtime.clock import ManualClock
 from services._runtime.engine.driver import START as DRIVER_START
 from services._runtime.engine.driver import TopologyDriver
 from services._runtime.engine.engine import TooManyDeadLettersError, TooManyParkedKeysError
-from services._runtime.processor import processor
 from services._runtime.processor.processor import Processor
 from tests.simulation import scenario
 from tests.simulation.chatter import COUNTING
@@ -66,60 +59,6 @@ def many_parked_keys_stop() -> None:
     except TooManyParkedKeysError:
         return
     raise AssertionError("four parked keys did not stop a processor that takes three")
-
-
-def forgotten_keys_are_gone() -> None:
-    """A key that a handler forgets leaves memory and changelog, timers with it."""
-    driver = TopologyDriver(COUNTING.topology())
-    driver.send(COUNTING.commands, "T-1", message("T-1"))
-    actor = Actor.new(kind=ActorKind.REQUESTER, actor_id="customer")
-    driver.send(COUNTING.commands, "T-1", CancelTicket.new(ticket_id="T-1", actor=actor, reason="solved itself"))
-    driver.crash()
-    assert driver.states() == {}
-    assert driver.timers("T-1") == {}
-
-
-class _CountedAnew(msgspec.Struct, frozen=True):
-    """The second version of the counting topology's state: the same fields, `messages` now counted from zero."""
-
-    messages: int
-    last: str
-    tenant: str
-
-
-def older_state_is_lifted() -> None:
-    """State of version 1 is read by version 2 through its upgrade, though its shape would fit as it is."""
-    driver: TopologyDriver[Any] = TopologyDriver(COUNTING.topology())
-    driver.send(COUNTING.commands, "T-1", message("T-1"))
-    driver.topology = replace(
-        driver.topology,
-        state_type=_CountedAnew,
-        state_version=2,
-        upgrades={1: lambda state: state | {"messages": state["messages"] - 1}},
-    )
-    driver.crash()
-    assert driver.state("T-1") == _CountedAnew(0, "still broken", "acme")
-
-
-def waits_to_begin() -> None:
-    """No session is opened before `may_begin` has answered true."""
-    looks = 0
-
-    def may_begin() -> bool:
-        nonlocal looks
-        looks += 1
-        return looks > LOOKS
-
-    made: Processor[Counted] = Processor(COUNTING.topology(), settings_of("0"), may_begin=may_begin)
-    looks_at_opening: list[int] = []
-
-    def opened(self: Processor[Counted]) -> None:
-        looks_at_opening.append(looks)
-        self.request_stop()
-
-    with patch.object(Processor, "_run_session", opened), patch.object(processor, "BEGIN_POLL_SECONDS", 0.0):
-        made._run()
-    assert looks_at_opening == [LOOKS + 1]
 
 
 def no_progress_is_not_live() -> None:

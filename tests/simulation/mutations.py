@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
 from services._runtime.engine.batch import Batch, PartitionBatch
-from services._runtime.engine.codec import Entry, StateCodec
+from services._runtime.engine.codec import Entry
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.state import DueTimer, PartitionState
 from services._runtime.processor import ownership, processor, redrive, transaction
@@ -25,12 +25,13 @@ from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
 from services._runtime.processor.ownership import Ownership
 from services._runtime.processor.pace import Pace
-from services._runtime.processor.processor import Processor
 from services._runtime.processor.restore import Restorer
 from services._runtime.processor.session import Session
 from services._runtime.processor.timer_gate import TimerGate
 from services._runtime.processor.transaction import TransactionAborted
+from tests.simulation import broken_stores as s
 from tests.simulation import checks
+from tests.simulation import store_checks as c
 from tests.simulation.broker.groups import Committed, Group
 from tests.simulation.broker.producer import SimulatedProducer
 
@@ -252,34 +253,7 @@ def _never_stop_for_parked_keys(patch: Patch) -> None:
     patch.setattr(PartitionBatch, "parked_keys", property(lambda _: 0))
 
 
-# ── 7 to 10 ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _begin_before_the_directory_is_read(patch: Patch) -> None:
-    patch.setattr(Processor, "_await_beginning", lambda *_: None)
-
-
-def _write_state_without_its_version(patch: Patch) -> None:
-    decode = StateCodec.decode
-
-    def as_it_is(self: StateCodec[Any], value: bytes) -> tuple[Entry[Any], int]:
-        try:
-            entry = self._decode(value)
-        except msgspec.ValidationError:
-            return decode(self, value)
-        return entry, entry.version
-
-    patch.setattr(StateCodec, "decode", as_it_is)
-
-
-def _never_forget_a_key(patch: Patch) -> None:
-    put = PartitionBatch.put
-
-    def kept(self: PartitionBatch[Any], key: str, entry: Entry[Any] | None) -> None:
-        if entry is not None:
-            put(self, key, entry)
-
-    patch.setattr(PartitionBatch, "put", kept)
+# ── 9 and 10 ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _take_batches_without_bound(patch: Patch) -> None:
@@ -323,9 +297,45 @@ MUTATIONS: Final = (
     Mutation(6, "a redrive is no transaction", _redrive_outside_a_transaction),
     Mutation(6, "no number of dead letters stops it", _never_stop_for_dead_letters, checks.poison_in_a_row_stops),
     Mutation(6, "no number of parked keys stops it", _never_stop_for_parked_keys, checks.many_parked_keys_stop),
-    Mutation(7, "it begins before the directory is read", _begin_before_the_directory_is_read, checks.waits_to_begin),
-    Mutation(8, "state is read without its version", _write_state_without_its_version, checks.older_state_is_lifted),
-    Mutation(8, "no key is ever forgotten", _never_forget_a_key, checks.forgotten_keys_are_gone),
+    Mutation(7, "it begins before the directory is read", s.begin_before_the_directory_is_read, c.waits_to_begin),
+    Mutation(
+        7,
+        "the directory is taken for whole before its end",
+        s.take_the_directory_for_whole_before_its_end,
+        c.the_directory_is_whole_at_its_ends,
+    ),
+    Mutation(
+        7,
+        "one topic is taken for the whole directory",
+        s.take_one_topic_for_the_whole_directory,
+        c.the_directory_is_whole_at_its_ends,
+    ),
+    Mutation(7, "an update of the directory is not followed", s.keep_what_was_read_first, c.the_directory_is_followed),
+    Mutation(7, "what was removed stays in the directory", s.keep_what_was_removed, c.the_directory_is_followed),
+    Mutation(7, "views have no version", s.count_no_version_of_the_directory, c.the_directory_is_followed),
+    Mutation(8, "state is read without its version", s.read_state_without_its_version, c.older_state_is_lifted),
+    Mutation(
+        8,
+        "the newer version is written while older code runs",
+        s.write_the_newer_version_always,
+        c.older_code_reads_what_newer_code_writes_for_it,
+    ),
+    Mutation(
+        8,
+        "what the older version can't hold is kept in memory",
+        s.keep_what_the_older_version_can_not_hold,
+        c.older_code_reads_what_newer_code_writes_for_it,
+    ),
+    Mutation(
+        8,
+        "nothing is rewritten before a rollback",
+        s.rewrite_nothing_before_a_rollback,
+        c.state_is_rewritten_before_a_rollback,
+    ),
+    Mutation(8, "state that can't be read is passed over", s.pass_over_unreadable_state, c.unreadable_state_stops),
+    Mutation(8, "no key is ever forgotten", s.never_forget_a_key, c.forgotten_keys_are_gone),
+    Mutation(8, "what is forgotten leaves no tombstone", s.forget_without_a_tombstone, c.forgotten_keys_are_gone),
+    Mutation(8, "timers that were replaced stay", s.keep_stale_timers, c.replaced_timers_take_no_room),
     Mutation(9, "batches have no bound", _take_batches_without_bound),
     Mutation(9, "it ends without leaving the group", _end_without_leaving),
     Mutation(9, "it is live without progress", _be_live_without_progress, checks.no_progress_is_not_live),
