@@ -46,7 +46,7 @@ class Bundles:
         if mark in recipient.offered:
             return NOTHING
         if context.now >= data.give_up_at:
-            return Decision(emits=(_too_late(event),))
+            return Decision(emits=(_too_late(event, context),))
         ends_at = context.now + timedelta(seconds=bundling.window_seconds)
         if recipient.window_ends_at is None or recipient.window_ends_at <= context.now:
             recipient = msgspec.structs.replace(recipient, passed=0, window_ends_at=ends_at)
@@ -161,7 +161,7 @@ def _requested(data: Contract, delivery_id: str, at: datetime, ticket_id: str, t
     return Emit(NOTIFIER_OUTBOX, delivery_id, data, event_id, at, ticket_id, tenant)
 
 
-def _too_late(event: Event) -> Emit:
+def _too_late(event: Event, context: Context) -> Emit:
     data: DeliveryRequested = event.data
     failed = NotificationFailed.new(
         ticket_id=data.ticket_id,
@@ -170,6 +170,8 @@ def _too_late(event: Event) -> Emit:
         role=data.role,
         medium=data.medium,
         attempt=1,
+        decided_at=context.now,
+        position=context.position,
         reason=TOO_LATE,
     )
     event_id = f"{data.delivery_id}:failed"
