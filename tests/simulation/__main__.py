@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from tests.simulation.scenario import Run, run
+from tests.simulation.sights import Sight
 
 REPORT = Path(__file__).resolve().parents[2] / "build" / "simulate" / "report.json"
 LINES_A_SEED = 10
@@ -33,7 +35,9 @@ def main() -> int:
     report = _report(runs, perf_counter() - began)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    print(json.dumps(report, ensure_ascii=False))
+    for name, number in (*report["faults"].items(), *report["sights"].items()):
+        print(f"{number:>10,}  {name}")
+    print(json.dumps({name: value for name, value in report.items() if name not in {"faults", "sights"}}))
     return 1 if report["failed"] else 0
 
 
@@ -48,11 +52,13 @@ def _run_all(seeds: range, processes: int) -> Iterator[Run]:
         yield from pool.imap(run, seeds, SEEDS_A_PORTION)
 
 
-def _report(runs: list[Run], seconds: float) -> dict[str, object]:
+def _report(runs: list[Run], seconds: float) -> dict[str, Any]:
     """`speedup` is simulated time against the time that all of it took here."""
     faults: Counter[str] = Counter()
+    sights: Counter[str] = Counter(dict.fromkeys((sight.value for sight in Sight), 0))
     for each in runs:
         faults.update(each.faults)
+        sights.update(each.sights)
     return {
         "seeds": len(runs),
         "failed": [each.seed for each in runs if each.broken],
@@ -61,6 +67,7 @@ def _report(runs: list[Run], seconds: float) -> dict[str, object]:
         "events": sum(each.events for each in runs),
         "steps": sum(each.steps for each in runs),
         "faults": dict(sorted(faults.items())),
+        "sights": dict(sights),
     }
 
 

@@ -32,7 +32,7 @@ class Kind(Enum):
 ANYWHERE: Final = frozenset[str]()
 IN_TRANSACTION: Final = frozenset({"begin", "produce", "send_offsets", "offsets sent", "commit", "committed"})
 CALLS: Final = frozenset({"begin", "send_offsets", "commit"})
-REQUESTS: Final = frozenset({"list topics", "list offsets", "group offsets", "members", "stable offsets"})
+REQUESTS: Final = frozenset({"list topics", "list offsets", "members", "stable offsets"})
 BEFORE_DEATH_MAX: Final = 12
 POINTS: Final[dict[Kind, tuple[frozenset[str], int]]] = {
     Kind.KILL: (ANYWHERE, BEFORE_DEATH_MAX),

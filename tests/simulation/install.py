@@ -52,7 +52,7 @@ def simulated_clients(cluster: Cluster) -> Iterator[None]:
         return SimulatedAdmin(cluster)
 
     def engine(topology: Topology[Any]) -> RecordingEngine:
-        made = RecordingEngine(topology)
+        made = RecordingEngine(topology, cluster.time.seen)
         if cluster.current is not None:
             cluster.current.engine = made
         return made

@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.records import Record
 from services._runtime.engine.state import DueTimer
 from services._runtime.engine.topology import Topology
+from tests.simulation.sights import Sight
+
+LATE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,11 @@ class Journal:
 
 
 class RecordingEngine(Engine[Any]):
-    """The engine, keeping what was asked of it for the batch at hand."""
+    """The engine, keeping what was asked of it for the batch at hand, and telling what it sees."""
 
-    def __init__(self, topology: Topology[Any]) -> None:
+    def __init__(self, topology: Topology[Any], seen: Counter[Sight]) -> None:
         super().__init__(topology)
+        self._seen = seen
         self.now: datetime | None = None
         self.deeds: list[Deed] = []
 
@@ -91,6 +95,8 @@ class RecordingEngine(Engine[Any]):
         """See `Engine`."""
         taken = tuple(records)
         self.deeds.append(Took(taken))
+        # Those that are committed are taken off again once the world has come to rest.
+        self._seen[Sight.DECIDED_AGAIN] += len(taken)
         super().process(batch, taken)
 
     def fire(self, batch: Batch[Any], partition: int, until: datetime, limit: int) -> None:
@@ -99,6 +105,11 @@ class RecordingEngine(Engine[Any]):
         before = len(fired)
         super().fire(batch, partition, until, limit)
         self.deeds.append(Fired(partition, tuple(batch.partitions[partition].fired[before:])))
+
+    def commit(self, batch: Batch[Any]) -> None:
+        """See `Engine`."""
+        super().commit(batch)
+        self._seen[Sight.FIRED_LATE] += sum(seconds > LATE_SECONDS for seconds in batch.lateness_seconds)
 
     def condemn(self, batch: Batch[Any], record: Record, error: Exception) -> None:
         """See `Engine`."""

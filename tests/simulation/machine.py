@@ -14,7 +14,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException
 
 from services._runtime.engine.engine import TooManyDeadLettersError
-from services._runtime.engine.state import UnreadableStateError
+from services._runtime.engine.state import PartitionState, UnreadableStateError
 from services._runtime.engine.topology import Topology
 from services._runtime.kafka.clients import transactional_id
 from services._runtime.processor.kept import KeptStates
@@ -26,6 +26,7 @@ from services._runtime.settings import RuntimeSettings
 from tests.simulation.broker.cluster import Cluster
 from tests.simulation.faults import Killed, Kind, Plan, error_of
 from tests.simulation.journal import Committed, Journal, RecordingEngine
+from tests.simulation.sights import KILLED_AT, Sight
 from tests.simulation.sleeper import Sleeper
 
 LOOK_AGAIN_SECONDS: Final = 0.1
@@ -49,6 +50,20 @@ class MachineClock:
         """See `Clock`; no jump of the wall clock moves it."""
         self._cluster.point("clock")
         return (self._cluster.time.now - self._cluster.time.start).total_seconds()
+
+
+class _WatchedStates(KeptStates[Any]):
+    """Kept states, telling when one is taken up again."""
+
+    def __init__(self, clock: MachineClock, seen: Counter[Sight]) -> None:
+        super().__init__(clock)
+        self._seen = seen
+
+    def take(self, partition: int) -> PartitionState[Any] | None:
+        """See `KeptStates`."""
+        state = super().take(partition)
+        self._seen[Sight.TAIL_ONLY] += state is not None
+        return state
 
 
 class Machine:
@@ -78,7 +93,7 @@ class Machine:
         self._journal = journal
         self._on_effects = on_effects
         self._session: Session[Any] | None = None
-        self._kept: KeptStates[Any] = KeptStates(self.clock)
+        self._kept = _WatchedStates(self.clock, cluster.time.seen)
         self._sleeper: Sleeper | None = None
         self._doomed = False
         self._busy = False
@@ -119,7 +134,7 @@ class Machine:
         if self.life == deaths and membership in self._cluster.group(self.topology.name).members:
             self.troubles.append(f"{self.name} ended without leaving its group")
         self.next_at = None
-        self._kept = KeptStates(self.clock)
+        self._kept = _WatchedStates(self.clock, self._cluster.time.seen)
 
     def turn(self) -> None:
         """Let the process run on until its next step is done, or it stands still in the middle of it."""
@@ -177,6 +192,8 @@ class Machine:
             self.next_at = None
         else:
             due_at -= self.clock.skew
+            if due_at <= self._now:
+                self._cluster.time.seen[Sight.HELD_BACK] += 1
             self.next_at = due_at if due_at > self._now else self._now + timedelta(seconds=LOOK_AGAIN_SECONDS)
 
     def _begin_again(self, wait_seconds: float) -> None:
@@ -201,7 +218,7 @@ class Machine:
         self._session = None
         self.member = None
         self.engine = None
-        self._kept = KeptStates(self.clock)
+        self._kept = _WatchedStates(self.clock, self._cluster.time.seen)
         self._attempt = 0
         down_seconds = self._cluster.time.random.uniform(0.5, DOWN_SECONDS_MAX)
         self.next_at = self._now + timedelta(seconds=down_seconds)
@@ -216,11 +233,19 @@ class Machine:
         self.plan = None
         self.met[plan.kind] += 1
         if plan.kind is Kind.KILL:
+            self._note_death(name)
             raise Killed
         if plan.kind is Kind.PAUSE:
             self._stand_still()
             return
         raise error_of(plan.kind)
+
+    def _note_death(self, point: str) -> None:
+        seen = self._cluster.time.seen
+        if point in KILLED_AT:
+            seen[KILLED_AT[point]] += 1
+        elif self._session is not None and self._session._owned.is_restoring:
+            seen[Sight.KILLED_RESTORING] += 1
 
     def busy(self) -> None:
         """Something came of a call."""

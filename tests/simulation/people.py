@@ -35,6 +35,7 @@ from schemas.topics import (
 )
 from schemas.vocabulary import ActorKind, Channel, Impact, Language, Level, Presence, Status, Urgency
 from services.notifier.domain.deliveries import Attempt
+from tests.simulation.sights import Sight
 from tests.simulation.world import PARTITIONS, TENANT, World
 
 MINUTE: Final = 60.0
@@ -136,6 +137,7 @@ class People:
         self._world.send(INTAKE_REQUESTS, f"conversation-{number}", request, event_id)
         if self._chance(0.1):
             # The same request again: a double click, a retry, a forwarded copy.
+            self._world.time.seen[Sight.ASKED_AGAIN] += 1
             again = lambda: self._world.send(INTAKE_REQUESTS, f"conversation-{number}", request, event_id)  # noqa: E731
             self._world.after(0, HOUR, again)
 
@@ -180,7 +182,10 @@ class People:
     # ── the mail server ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _deliver(self, attempt: object) -> None:
-        if not isinstance(attempt, Attempt) or self._chance(0.02):
+        if not isinstance(attempt, Attempt):
+            return
+        if self._chance(0.02):
+            self._world.time.seen[Sight.MAIL_LOST] += 1
             return
         outcome = Outcome.UNREACHABLE if self._chance(0.05) else Outcome.SENT
         result = DeliveryAttempted.new(
@@ -223,7 +228,10 @@ class People:
         """Send a command after a while. Now and then a gateway was cut off, and it is written later than it came."""
         world = self._world
         came_at = world.now + timedelta(seconds=world.random.uniform(least_seconds, most_seconds))
-        delay_seconds = world.random.uniform(0, CUT_OFF_SECONDS_MAX) if self._chance(CUT_OFF) else 0.0
+        delay_seconds = 0.0
+        if self._chance(CUT_OFF):
+            world.time.seen[Sight.WRITTEN_LATE] += 1
+            delay_seconds = world.random.uniform(0, CUT_OFF_SECONDS_MAX)
         world.time.at(
             came_at + timedelta(seconds=delay_seconds),
             lambda: world.send(TICKET_COMMANDS, ticket, data, command_id, came_at),

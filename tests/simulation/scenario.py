@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,8 +12,9 @@ from time import perf_counter
 from typing import Any, Final
 from unittest.mock import patch
 
+from schemas import dead_letters
 from schemas.directory import PoolDefined, TechnicianDefined
-from schemas.topics import DEAD_LETTERS, RETRIES, TOPICS
+from schemas.topics import DEAD_LETTERS, RETRIES, TICKET_SLA, TOPICS
 from schemas.vocabulary import Language, Level, Medium
 from services._runtime.engine.topology import Topology
 from services.feedback.handlers import feedback_topology
@@ -37,6 +39,7 @@ from tests.simulation.invariants import violations
 from tests.simulation.operator import Operator
 from tests.simulation.people import People
 from tests.simulation.settled import Settled
+from tests.simulation.sights import Sight
 from tests.simulation.vandal import Vandal
 from tests.simulation.world import SECRET, START, NotSettledError, World
 
@@ -49,12 +52,26 @@ POOLS: Final = {
 }
 
 
+LETTERS: Final = {
+    f'"reason":"{reason.value}"'.encode(): Sight(f"dead letter: {reason.value}") for reason in dead_letters.Reason
+}
+SEEN_IN_LOG: Final = dict.fromkeys(
+    (topic.name for topic in (*DEAD_LETTERS.values(), COUNTING.dead_letters)), LETTERS
+) | {
+    TICKET_SLA.name: {
+        b"aftercare.sla.target_breached.v1": Sight.BREACHED,
+        b"aftercare.sla.target_breach_retracted.v1": Sight.RETRACTED,
+    }
+}
+"""What in a record's bytes tells of what came about, by topic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What came of a seed.
 
     `broken` says which promises were, `digest` is over all that is in the log, `records` counts those taken by
-    processor and topic, `faults` counts those that were met;
+    processor and topic, `faults` counts those that were met, `sights` what else has to come about;
     `simulated_seconds` is how far the clock went.
     """
 
@@ -65,6 +82,7 @@ class Run:
     events: int
     steps: int
     faults: dict[str, int]
+    sights: dict[str, int]
     seconds: float
     simulated_seconds: float
 
@@ -124,6 +142,7 @@ def _run(seed: int, faults_until: datetime) -> Run:
         records=world.journal.records(),
         events=events,
         steps=world.steps,
+        sights={sight.value: number for sight, number in _sights(world).items() if number},
         faults={kind.value: number for kind, number in sorted(world.met.items(), key=lambda each: each[0].name)},
         seconds=perf_counter() - began,
         simulated_seconds=(world.now - START).total_seconds(),
@@ -139,6 +158,17 @@ def _digest(cluster: Cluster) -> tuple[str, int]:
             digest.update(repr((topic, stored.offset, stored.key, stored.value, stored.at)).encode())
             events += not topic.endswith(".changelog")
     return digest.hexdigest(), events
+
+
+def _sights(world: World) -> Counter[Sight]:
+    """What came about, with what the log tells of it."""
+    seen = world.time.seen.copy()
+    seen[Sight.DECIDED_AGAIN] -= sum(world.journal.records().values())
+    for topic, marks in SEEN_IN_LOG.items():
+        for stored in world.cluster.committed(topic):
+            for mark, sight in marks.items():
+                seen[sight] += mark in (stored.value or b"")
+    return seen
 
 
 def _technician(technician_id: str) -> TechnicianDefined:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.simulation import scenario
 from tests.simulation.faults import Kind
+from tests.simulation.sights import Sight
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SEEDS_A_TEST: Final = 10
@@ -20,14 +21,28 @@ FIRST_SEEDS: Final = range(1, 201, SEEDS_A_TEST)
 DIGEST: Final = "from tests.simulation.scenario import run; print(run(1).digest)"
 
 
+@pytest.fixture(scope="module")
+def seen() -> Counter[str]:
+    """How often each sight came about in the seeds of this module."""
+    return Counter()
+
+
 @pytest.mark.parametrize("first", FIRST_SEEDS)
-def test_ten_seeds_break_no_promise_and_meet_every_fault(first: int) -> None:
+def test_ten_seeds_break_no_promise_and_meet_every_fault(first: int, seen: Counter[str]) -> None:
     met: Counter[str] = Counter()
     for seed in range(first, first + SEEDS_A_TEST):
         done = scenario.run(seed)
         assert done.broken == (), f"again: python -m tests.simulation --first {seed} --seeds 1"
         met.update(done.faults)
+        seen.update(done.sights)
+        seen["seeds"] += 1
     assert set(met) == {kind.value for kind in Kind}
+
+
+def test_whatever_has_to_come_about_to_prove_anything_did_so_in_these_seeds(seen: Counter[str]) -> None:
+    if seen["seeds"] < len(FIRST_SEEDS) * SEEDS_A_TEST:
+        pytest.skip("only some of the seeds were run")
+    assert {sight.value for sight in Sight} - set(seen) == set()
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])

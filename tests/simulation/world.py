@@ -20,6 +20,7 @@ from tests.simulation.broker.timeline import Timeline
 from tests.simulation.faults import Kind, draw
 from tests.simulation.journal import Journal
 from tests.simulation.machine import Machine
+from tests.simulation.sights import Sight
 
 START: Final = datetime(2026, 1, 7, 8, 0, tzinfo=UTC)
 PARTITIONS: Final = 3
@@ -106,6 +107,7 @@ class World:
         )
         self.cluster.send(topic.name, key.encode(), value)
         if self.random.random() < REPEATED:
+            self.time.seen[Sight.REPEATED] += 1
             again = lambda: self.cluster.send(topic.name, key.encode(), value)  # noqa: E731
             self.after(0, 60, again)
 

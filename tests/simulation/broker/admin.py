@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from tests.simulation.broker.cluster import Cluster
@@ -54,25 +54,6 @@ class SimulatedAdmin:
         del request_timeout
         failure = self._asked("list offsets")
         return {place: Answer(failure or self._offset(place, spec, isolation_level)) for place, spec in wanted.items()}
-
-    def list_consumer_group_offsets(
-        self, request: list[ConsumerGroupTopicPartitions], *, require_stable: bool, request_timeout: float
-    ) -> dict[str, Answer[Any]]:
-        """What a group has committed, with the metadata of the commit."""
-        del require_stable, request_timeout
-        failure = self._asked("group offsets")
-        answers: dict[str, Answer[Any]] = {}
-        for each in request:
-            offsets = self._cluster.group(each.group_id).offsets
-            found = [(place, offsets.get((place.topic, place.partition))) for place in each.topic_partitions or ()]
-            listed = [
-                SimpleNamespace(
-                    topic=place.topic, partition=place.partition, metadata=committed.metadata if committed else None
-                )
-                for place, committed in found
-            ]
-            answers[each.group_id] = Answer(failure or SimpleNamespace(topic_partitions=listed))
-        return answers
 
     def describe_consumer_groups(self, groups: list[str], *, request_timeout: float) -> dict[str, Answer[Any]]:
         """The members of groups."""

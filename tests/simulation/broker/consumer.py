@@ -12,6 +12,7 @@ from tests.simulation.broker.errors import STATE, plain, retriable
 from tests.simulation.broker.groups import Member, Membership
 from tests.simulation.broker.message import Message
 from tests.simulation.broker.partition_log import PartitionLog
+from tests.simulation.sights import Sight
 
 OFFSET_INVALID: Final = -1001
 BATCH_RECORDS_BOUND: Final = 10_000
@@ -79,6 +80,8 @@ class SimulatedConsumer:
     def speak_again(self) -> None:
         """The process goes on; what it has missed it learns at its next call."""
         if self.member_id is not None:
+            if self.member_id not in self._group.members:
+                self._cluster.time.seen[Sight.EXPELLED] += 1
             self._group.speak_again(self.member_id)
 
     def close(self) -> None:
@@ -181,6 +184,8 @@ class SimulatedConsumer:
         self._cluster.busy()
         places = {(each.topic, each.partition) for each in partitions}
         group = self._group
+        if self._read_committed and group.is_unstable(places):
+            self._cluster.time.seen[Sight.UNSTABLE] += 1
         if self._read_committed and not self._cluster.time.wait(timeout, lambda: not group.is_unstable(places)):
             raise retriable(KafkaError.UNSTABLE_OFFSET_COMMIT)
         return [
@@ -223,6 +228,8 @@ class SimulatedConsumer:
             messages += self._messages(reading, most)
         if messages:
             self._cluster.busy()
+            if len(open_places) > 1 and self.member_id is not None and _is_out_of_order(messages):
+                self._cluster.time.seen[Sight.OTHER_ORDER] += 1
         elif self._process is not None:
             self._process.idle(timeout)
         return messages
@@ -245,11 +252,18 @@ class SimulatedConsumer:
             aborted = entry.transaction is not None and entry.transaction.outcome is False
             if not entry.control and not (self._read_committed and aborted):
                 messages.append(Message(log.topic, log.number, entry.offset, entry))
+            elif not entry.control:
+                self._cluster.time.seen[Sight.ABORTED_READ] += 1
         reading.position = max(reading.position, end)
         if self._tells_ends and len(messages) < most and reading.told_end != reading.position:
             reading.told_end = reading.position
             messages.append(Message(log.topic, log.number, reading.position, None))
         return messages
+
+
+def _is_out_of_order(messages: list[Message]) -> bool:
+    times = [message.timestamp()[1] for message in messages if message.error() is None]
+    return times != sorted(times)
 
 
 def _position(offset: int) -> int:

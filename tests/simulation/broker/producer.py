@@ -14,6 +14,7 @@ from tests.simulation.broker.groups import Committed, Membership
 from tests.simulation.broker.message import Message
 from tests.simulation.broker.partition_log import Headers, PartitionLog
 from tests.simulation.broker.transactions import Transaction
+from tests.simulation.sights import Sight
 
 SENT_AT_ONCE: Final = 0.3
 
@@ -90,6 +91,7 @@ class SimulatedProducer:
         group = self._cluster.group(group_metadata.group)
         refused = group.refusal(group_metadata)
         if refused is not None:
+            self._cluster.time.seen[Sight.REFUSED] += 1
             raise abortable(refused, "the group has moved on")
         offsets = {(each.topic, each.partition): Committed(each.offset, each.metadata or "") for each in positions}
         group.take_pending(transaction, offsets)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
+from tests.simulation.sights import Sight
+
 
 class Timeline:
     """Time that moves only by hand, with an agenda of what happens on the way.
+
+    `seen` counts what came about in this world.
 
     An act on the agenda must not wait itself: acts also run while somebody waits.
     """
@@ -19,6 +24,7 @@ class Timeline:
         self.random = Random(seed)
         self.start = start
         self.now = start
+        self.seen: Counter[Sight] = Counter()
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
 

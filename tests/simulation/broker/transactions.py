@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 from tests.simulation.broker.errors import FENCED, fatal, plain
 from tests.simulation.broker.partition_log import PartitionLog
 from tests.simulation.broker.timeline import Timeline
+from tests.simulation.sights import Sight
 
 SLOW_MARKERS: Final = 0.1
 SLOW_MARKER_SECONDS: Final = 4.0
@@ -87,6 +88,7 @@ class TransactionCoordinator:
         """
         slot = self._slots[writer]
         if slot.epoch != epoch:
+            self._time.seen[Sight.FENCED] += 1
             raise fatal(FENCED, f"{writer} was fenced")
         return slot
 
@@ -120,6 +122,7 @@ class TransactionCoordinator:
 
     def _expire(self, writer: str, transaction: Transaction) -> None:
         if transaction.outcome is None:
+            self._time.seen[Sight.TIMED_OUT] += 1
             self._slots[writer].epoch += 1
             self._decide(transaction, commit=False)
 
