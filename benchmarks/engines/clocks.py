@@ -95,6 +95,7 @@ def main() -> None:
         "inputs": (topic(order.commands),),
         "changelog": topic(f"{order.group}.changelog"),
         "dead_letters": topic(f"{order.group}.dlq"),
+        "retries": None,
     }
     work(replace(clocks_topology(settings, DirectoryTerms(directory, settings)), **own), order)  # type: ignore[arg-type]
 

@@ -20,6 +20,7 @@ from tests.simulation.sights import Sight
 REPORT = Path(__file__).resolve().parents[2] / "build" / "simulate" / "report.json"
 LINES_A_SEED = 10
 SEEDS_A_PORTION = 5
+SEEDS_A_LINE = 1_000
 
 
 def main() -> int:
@@ -31,7 +32,12 @@ def main() -> int:
     arguments = parser.parse_args()
     began = perf_counter()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    runs = [_told(each) for each in _run_all(seeds, arguments.processes)]
+    runs: list[Run] = []
+    for each in _run_all(seeds, arguments.processes):
+        runs.append(_told(each))
+        if len(runs) % SEEDS_A_LINE == 0:
+            failed = sum(bool(run.broken) for run in runs)
+            print(f"{len(runs):>10,} of {len(seeds):,} seeds, {failed} failed", flush=True)
     report = _report(runs, perf_counter() - began)
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -73,8 +79,8 @@ def _report(runs: list[Run], seconds: float) -> dict[str, Any]:
 
 def _told(done: Run) -> Run:
     if done.broken:
-        print(f"seed {done.seed} broke {len(done.broken)} promises; again: python -m tests.simulation", end=" ")
-        print(f"--first {done.seed} --seeds 1", flush=True)
+        again = f'make simulate SEEDS=1 ARGS="--first {done.seed}"'
+        print(f"seed {done.seed} broke {len(done.broken)} promises; again: {again}", flush=True)
         for line in done.broken[:LINES_A_SEED]:
             print(f"  {line[:500]}", flush=True)
     return done

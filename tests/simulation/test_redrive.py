@@ -8,6 +8,7 @@ from typing import Final
 from unittest.mock import patch
 
 import pytest
+from confluent_kafka import KafkaException
 
 from schemas.dead_letters import Resolution
 from schemas.topics import DEAD_LETTERS, RETRIES
@@ -18,7 +19,7 @@ from tests.simulation.chatter import COUNTING, SERVICE, TOPICS
 from tests.simulation.chatter import RETRIES as COUNTING_RETRIES
 from tests.simulation.faults import Kind, Plan
 from tests.simulation.install import simulated_clients
-from tests.simulation.operator import Operator, WorldClock
+from tests.simulation.operator import Command, Operator, WorldClock
 from tests.simulation.world import START, World, settings_of
 from tests.topology.counting import POISON, Counted, message
 
@@ -97,6 +98,32 @@ def test_what_somebody_else_has_settled_meanwhile_is_not_sent_again(world: World
     letters = open_letters(world)
     assert redrive_all(world, letters) == 2
     assert redrive_all(world, letters) == 0
+
+
+def test_of_two_runs_at_the_same_time_one_is_fenced_and_each_letter_is_sent_once(world: World) -> None:
+    operator = Operator(world)
+
+    class Slow(Command):
+        """A run that another one overtakes before it has sent anything."""
+
+        overtaken = False
+
+        def point(self, name: str) -> None:
+            if name == "produce" and not self.overtaken:
+                self.overtaken = True
+                assert operator.settle(SERVICE)
+
+    say(world, POISON, "second", "third")
+    letters = open_letters(world)
+    world.cluster.current = Slow(world.time, None)
+    try:
+        with pytest.raises(KafkaException):
+            redrive_all(world, letters)
+    finally:
+        world.cluster.current = None
+    world.run()
+    assert held(world) == (Counted(2, "third", "acme"), 0)
+    assert len(list(world.cluster.committed(COUNTING_RETRIES.name))) == len(letters)
 
 
 def test_no_other_reader_of_an_input_sees_what_is_sent_again(world: World) -> None:

@@ -32,7 +32,7 @@ def test_ten_seeds_break_no_promise_and_meet_every_fault(first: int, seen: Count
     met: Counter[str] = Counter()
     for seed in range(first, first + SEEDS_A_TEST):
         done = scenario.run(seed)
-        assert done.broken == (), f"again: python -m tests.simulation --first {seed} --seeds 1"
+        assert done.broken == (), f'again: make simulate SEEDS=1 ARGS="--first {seed}"'
         met.update(done.faults)
         seen.update(done.sights)
         seen["seeds"] += 1

@@ -39,7 +39,7 @@ from services._runtime.settings import RuntimeSettings
 CLIENT_ID: Final = "dead-letters"
 READ_SECONDS: Final = 60.0
 COMMIT_SECONDS: Final = 30.0
-LETTERS_PER_TRANSACTION: Final = 500
+LETTERS_PER_TRANSACTION: Final = 100
 PAGE_RECORDS: Final = 1_000
 WAIT_SECONDS: Final = 0.2
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [envelope.CONTENT_TYPE_HEADER]
