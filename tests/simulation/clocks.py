@@ -28,11 +28,6 @@ class Standard:
         self._policy = parse_policy(yaml.safe_load(POLICY.read_text(encoding="utf-8")))
         self._calendar = BusinessCalendar(ALWAYS)
 
-    @property
-    def changes(self) -> int:
-        """Return how often the directory has changed: never."""
-        return 0
-
     def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
         """Return the one policy."""
         del profile, opened_at

@@ -321,7 +321,7 @@ class Notifier:
         """One delivery that stands for one of each ticket, or the reason why there is none."""
         reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
-            return [_suppressed(nobody.tenant, each, recipient.role, reason, news) for each in identities]
+            return [_suppressed(nobody.tenant, each, recipient.role, reason, news, grounds) for each in identities]
         message = self._written(self._library.of_pool, news.node, recipient, _surge_facts(data))
         first = identities[0]
         delivery_id = f"{BUNDLE}.{digest_of(first)}"
