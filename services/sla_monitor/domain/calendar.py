@@ -70,11 +70,8 @@ class CalendarHours(msgspec.Struct, frozen=True):
         return any(self.week)
 
 
-class OpenSpan(NamedTuple):
-    """A stretch of open time, `start_us` to `stop_us` exclusive."""
-
-    start_us: int
-    stop_us: int
+OpenSpan = tuple[int, int]
+"""A stretch of open time: its start, and its end, which is no part of it."""
 
 
 class _Table(NamedTuple):
@@ -188,7 +185,7 @@ class BusinessCalendar:
         while limit > 0 and row < len(opens_us) and opens_us[row] < stop_us:
             from_us, until_us = max(opens_us[row], start_us), min(closes_us[row], stop_us)
             if from_us < until_us:
-                yield OpenSpan(from_us, until_us)
+                yield from_us, until_us
                 limit -= 1
             row += 1
 
@@ -233,13 +230,13 @@ class BusinessCalendar:
         last = (EPOCH + timedelta(microseconds=until_us)).date() + _ZONE_MARGIN
         joined: list[OpenSpan] = []
         for open_us, close_us in sorted(self._intervals_of(first, last)):
-            span = OpenSpan(max(open_us, from_us), min(close_us, until_us))
-            if span.start_us >= span.stop_us:
+            start_us, stop_us = max(open_us, from_us), min(close_us, until_us)
+            if start_us >= stop_us:
                 continue
-            if joined and span.start_us <= joined[-1].stop_us:
-                joined[-1] = OpenSpan(joined[-1].start_us, max(joined[-1].stop_us, span.stop_us))
+            if joined and start_us <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], stop_us))
             else:
-                joined.append(span)
+                joined.append((start_us, stop_us))
         return joined
 
     def _intervals_of(self, first: date, last: date) -> Iterator[tuple[int, int]]:

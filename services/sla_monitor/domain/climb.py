@@ -6,7 +6,7 @@ runs (`cycles.Running`): waking it reads no facts.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ MAX_MARKS: Final = 2 * MAX_STEPS + 1 + MAX_STEPS * MAX_REPEATS
 """No cycle has more marks."""
 
 
-class Course(NamedTuple):
+class Course(msgspec.Struct, frozen=True, gc=False):
     """A running cycle on its way: with its target, the target's calendar, and when it is due (None while paused)."""
 
     cycle: Cycle | Running
@@ -62,11 +62,12 @@ def course_of(cycle: Cycle | Running, target: Target, calendar: AnyCalendar) -> 
 def go_on(course: Course, told: Told, policy: Policy, now_us: int, *, passing: bool) -> tuple[list[Change], Told]:
     """`advance` for a cycle that runs and whose due time is known."""
     ladder = policy.regime(told.regime).ladder(course.target.budget_us)
-    generation = course.cycle.generation
+    cycle = course.cycle
     changes: list[Change] = []
     next_us = None
     for _ in range(MAX_MARKS):
-        mark = next_mark(ladder, told, generation in told.breached, _acknowledged(course, told))
+        acknowledged_us = _acknowledged(course, told) if cycle.acknowledged_us else None
+        mark = next_mark(ladder, told, cycle.generation in told.breached, acknowledged_us)
         reached_us = None if mark is None else course.reach(mark.open_us)
         if mark is None or reached_us is None:
             break
@@ -84,7 +85,7 @@ def go_on(course: Course, told: Told, policy: Policy, now_us: int, *, passing: b
 def _acknowledged(course: Course, told: Told) -> int | None:
     """How much the cycle had consumed when the last step told was acknowledged, None: it was not."""
     cycle = course.cycle
-    if not cycle.acknowledged_us or not told.steps:
+    if not told.steps:
         return None
     amounts = (consumed(cycle, at_us, course.calendar) for at_us in cycle.acknowledged_us)
     return next((open_us for open_us in amounts if open_us >= told.told_open_us), None)
@@ -94,11 +95,11 @@ def _pass(
     course: Course, told: Told, mark: Mark, reached_us: int, now_us: int, shown: TargetReport | None
 ) -> tuple[Change, Told]:
     """Tell that a mark was passed, with the clock as it stood when it was reached, however late that is seen."""
-    cycle, target, calendar, due_us = course
+    cycle, due_us = course.cycle, course.due_us
     generation = cycle.generation
     state = BREACHED if mark.kind == BREACH or generation in told.breached else RUNNING
     if shown is None or shown.state != state:
-        shown = report_of(cycle, target, calendar, reached_us, state, due_us, elapsed_us=mark.open_us)
+        shown = report_of(cycle, course.target, course.calendar, reached_us, state, due_us, (), mark.open_us)
     key = f"{cycle.name}:{cycle.number}:{generation}"
     if mark.kind == WARNING:
         change = Change(WARNED, f"{key}:{WARNED}-{mark.percent}", reached_us, shown, percent=mark.percent)

@@ -32,10 +32,10 @@ def _rendered(report: TargetReport, calendar: BusinessCalendar) -> dict[str, Any
     for span in report.spans:
         if span.status is None:
             room = MAX_SEGMENTS - len(segments)
-            for number, opened in enumerate(calendar.spans(span.start_us, span.stop_us, room + 1)):
+            for number, (opened_us, closed_us) in enumerate(calendar.spans(span.start_us, span.stop_us, room + 1)):
                 segments_left_off = number == room
                 if not segments_left_off:
-                    segments.append({"start": to_text(opened.start_us), "end": to_text(opened.stop_us)})
+                    segments.append({"start": to_text(opened_us), "end": to_text(closed_us)})
     return {
         **_verdict(report),
         "segments": segments,

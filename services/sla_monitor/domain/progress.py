@@ -12,7 +12,6 @@ the right one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -40,7 +39,7 @@ class Clocks(msgspec.Struct, frozen=True, array_like=True):
     running: tuple[Running, ...] = ()
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of the clocks, what to tell about it in this order, and when to wake them next (None: never)."""
 
     clocks: Clocks

@@ -216,14 +216,13 @@ class Monitor:
     def _decide(
         self, state: TicketClocks, kept: Kept, outcome: Outcome, ruling: _Ruling, context: Context
     ) -> Decision[TicketClocks]:
-        clocks, changes, wake_us = outcome
-        after = Kept(kept.tenant, kept.regimes, kept.profile, kept.status, clocks)
-        decided = TicketClocks(state.sequence, packed(after), wake_us, state.ended_us, state.shrunk)
-        policy, calendar = ruling
+        changes = outcome.changes
+        after = Kept(kept.tenant, kept.regimes, kept.profile, kept.status, outcome.clocks)
+        decided = TicketClocks(state.sequence, packed(after), outcome.wake_us, state.ended_us, state.shrunk)
         return Decision(
             state=decided,
             timers=timers_of(decided, self._keeping),
-            emits=telling.told(kept, changes, policy, calendar, context),
+            emits=telling.told(kept, changes, ruling.policy, ruling.calendar, context),
             effects=[telling.moved(kept, change, context) for change in changes],
         )
 

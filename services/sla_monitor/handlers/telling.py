@@ -89,12 +89,12 @@ def told(kept: Kept, changes: Sequence[Change], policy: Policy, calendar: AnyCal
             stated["ticket_id"], stated["decided_at"], stated["position"] = ticket_id, context.now, position
             spent = None
         what = change.what
-        details = _DETAILS.get(what)
-        fields = stated if details is None else stated | details(change)
+        details = _DETAILS.get(what, _nothing)(change)
         if what in _DUE:
             spent = spent or _spent(report, calendar)
-            fields |= spent
-        data = _CONTRACTS[what].new(**fields)
+            data = _CONTRACTS[what].new(**stated, **details, **spent)
+        else:
+            data = _CONTRACTS[what].new(**stated, **details)
         at = stated["due_at"] if change.at_us == report.due_us else to_datetime(change.at_us)
         emits.append(Emit(TICKET_SLA, ticket_id, data, f"{ticket_id}:{change.key}", at, ticket_id, tenant))
     return emits
@@ -134,6 +134,11 @@ def _spent(report: TargetReport, calendar: AnyCalendar) -> dict[str, Any]:
         elif len(pauses) < MAX_SEGMENTS:
             pauses.append(Pause.new(start=to_text(start_us), end=to_text(stop_us), status=status))
     return {"segments": segments, "pauses": pauses}
+
+
+def _nothing(change: Change) -> dict[str, Any]:
+    del change
+    return {}
 
 
 def _stopped(change: Change) -> dict[str, Any]:
