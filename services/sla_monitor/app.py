@@ -26,13 +26,12 @@ from services.sla_monitor.adapters.clocks_view import keys
 from services.sla_monitor.adapters.clocks_view.projecting import APPLY, ClocksProjection
 from services.sla_monitor.adapters.clocks_view.queries import ClocksView
 from services.sla_monitor.adapters.counting import SurgeCounter, TargetCounter
-from services.sla_monitor.adapters.rulings import Rulings
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.api.board import board_router
 from services.sla_monitor.api.board_page import BoardPage
 from services.sla_monitor.api.explain import explain_router
 from services.sla_monitor.domain.instants import SECOND_US
-from services.sla_monitor.handlers import clocks_topology, surges_topology
+from services.sla_monitor.handlers import Rulings, clocks_topology, surges_topology
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import SurgeState, TicketClocks
 

@@ -26,9 +26,8 @@ from services._runtime.directory.directory import Directory
 from services._runtime.engine.driver import TopologyDriver
 from services._runtime.engine.records import Record
 from services.sla_monitor.adapters.clocks_view.projecting import ClocksProjection
-from services.sla_monitor.adapters.rulings import Rulings
 from services.sla_monitor.adapters.terms import DirectoryTerms
-from services.sla_monitor.handlers import clocks_topology, surges_topology
+from services.sla_monitor.handlers import Rulings, clocks_topology, surges_topology
 from services.sla_monitor.handlers.surges import pool_key
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import SurgeState, TicketClocks

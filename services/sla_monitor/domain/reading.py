@@ -121,7 +121,9 @@ ENDINGS: Final = frozenset({TicketClosed.struct, TicketCancelled.struct, TicketM
 
 def opening_facts(opened: TicketOpened, at_us: int, policy: Policy) -> list[Fact]:
     """The facts of an opening: also that the request was registered, which took until the ledger decided it."""
-    facts = [Fact(at_us, opened.sequence, f.OPENED, opened.priority), *status_facts("", opened, at_us, policy)]
+    facts = [Fact(at_us, opened.sequence, f.OPENED, opened.priority)]
+    if status_of(opened, policy):
+        facts.append(Fact(at_us, opened.sequence, f.STATUS, opened.status.value))
     if f.REGISTERED in policy.watched:
         facts.append(Fact(max(at_us, from_datetime(opened.decided_at)), opened.sequence, f.REGISTERED))
     return facts
@@ -141,10 +143,19 @@ def profile_of(opened: TicketOpened) -> Profile:
     )
 
 
-def facts_of(
-    reader: Reader, data: TicketEvent, at_us: int, policy: Policy, *, priority: str, status: str
-) -> list[Fact]:
-    """The facts of an event, in the order in which they hold; none where it means nothing to the clocks.
+class Heard(NamedTuple):
+    """What an event says to the clocks: its facts, in the order in which they hold, and what it leaves as stated last.
+
+    Without facts it means nothing to them. `status` is what `status_of` says.
+    """
+
+    facts: list[Fact]
+    priority: str
+    status: str
+
+
+def heard(reader: Reader, data: TicketEvent, at_us: int, policy: Policy, priority: str, status: str) -> Heard:
+    """What an event says.
 
     Args:
         reader: the one of the event's type.
@@ -152,7 +163,7 @@ def facts_of(
         at_us: when it occurred.
         policy: what the ticket goes by.
         priority: the one stated last.
-        status: what `status_of` said last.
+        status: the one stated last, as `status_of` says it.
     """
     sequence, watched, valued = data.sequence, policy.watched, policy.rules.plan.valued
     facts = []
@@ -163,14 +174,11 @@ def facts_of(
     stated = getattr(data, "priority", priority)
     if stated != priority:
         facts.append(Fact(at_us, sequence, f.PRIORITY, stated))
-    return facts + status_facts(status, data, at_us, policy)
-
-
-def status_facts(status: str, data: TicketEvent, at_us: int, policy: Policy) -> list[Fact]:
-    """The status after an event as a fact, where it means anything, or ends what did."""
-    if status_of(data, policy) == status:
-        return []
-    return [Fact(at_us, data.sequence, f.STATUS, data.status.value)]
+    after = status_of(data, policy)
+    if after != status:
+        # Also where it only ends what a status meant.
+        facts.append(Fact(at_us, sequence, f.STATUS, data.status.value))
+    return Heard(facts, stated, after)
 
 
 def status_of(data: TicketEvent, policy: Policy) -> str:

@@ -94,10 +94,10 @@ def evaluate(
         by_name.setdefault(cycle.name, []).append(cycle)
     reports: dict[str, TargetReport] = {}
     for name in rules.plan.clocks:
-        judged = [judge(cycle, calendar, now_us) for cycle in by_name.get(name, ())]
-        if judged and judged[-1] is not None:
-            earlier = tuple(report for report in judged[:-1] if report is not None)
-            reports[name] = msgspec.structs.replace(judged[-1], earlier=earlier)
+        *before, latest = [judge(cycle, calendar, now_us) for cycle in by_name.get(name, ())] or [None]
+        if latest is not None:
+            earlier = tuple(report for report in before if report is not None)
+            reports[name] = msgspec.structs.replace(latest, earlier=earlier) if earlier else latest
     return reports
 
 

@@ -212,8 +212,9 @@ class Comparison:
         for pair in pairs:
             pair.now.count(_verdict(before))
             pair.then.count(_verdict(after))
-        self.due_now.update(due_us // QUARTER_US for due_us in (before.dues_us if before is not None else ()))
-        self.due_then.update(due_us // QUARTER_US for due_us in (after.dues_us if after is not None else ()))
+        for counts, clock in ((self.due_now, before), (self.due_then, after)):
+            for due_us in clock.dues_us if clock is not None else ():
+                counts[due_us // QUARTER_US] += 1
 
     def _keep(self, changed: Changed) -> None:
         if len(self._widest) < CHANGED_SHOWN_MAX:

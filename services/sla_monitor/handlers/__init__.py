@@ -1,7 +1,18 @@
-"""The topologies: `monitor` (load, decide) with `telling` (what is told of a decision), and `surges` of pools."""
+"""The topologies: `monitor` (load, decide) with `rulings` (by what) and `telling` (what of it is told), and `surges`."""
 
-from services.sla_monitor.handlers.monitor import Terms, clocks_topology
+from services.sla_monitor.handlers.monitor import clocks_topology
+from services.sla_monitor.handlers.rulings import Rulings, Terms, calendars_of
 from services.sla_monitor.handlers.surges import SurgeSeen, SurgeTerms, surges_topology
 from services.sla_monitor.handlers.telling import MAX_SEGMENTS, TargetMoved
 
-__all__ = ["MAX_SEGMENTS", "SurgeSeen", "SurgeTerms", "TargetMoved", "Terms", "clocks_topology", "surges_topology"]
+__all__ = [
+    "MAX_SEGMENTS",
+    "Rulings",
+    "SurgeSeen",
+    "SurgeTerms",
+    "TargetMoved",
+    "Terms",
+    "calendars_of",
+    "clocks_topology",
+    "surges_topology",
+]

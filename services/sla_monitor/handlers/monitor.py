@@ -7,9 +7,9 @@ is told (`telling`). Marks are passed by timers alone, of which a ticket has one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 import msgspec
 
@@ -20,15 +20,12 @@ from schemas.vocabulary import Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Event, Timer, Topology
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain import reading
-from services.sla_monitor.domain.calendar import BusinessCalendar, Calendars
-from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.facts import Fact
 from services.sla_monitor.domain.instants import from_datetime
-from services.sla_monitor.domain.policy import ALWAYS_ID, Policy
-from services.sla_monitor.domain.policy import moved as policy_moved
 from services.sla_monitor.domain.progress import Outcome, see, shrink, wake
 from services.sla_monitor.domain.reading import READERS, Reader
 from services.sla_monitor.handlers import telling
+from services.sla_monitor.handlers.rulings import Ruling, Rulings, Terms, calendars_of
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import (
     MARK,
@@ -45,45 +42,12 @@ from services.sla_monitor.state import (
 
 MAX_REGIMES: Final = 16
 """Policies that one ticket can be moved to, one after the other; a further one is told by the log and passed over."""
-RULINGS_MAX: Final = 1_000
-"""Combinations of policies and calendars that are kept ready."""
 
 TELLS_OF_SOLUTION: Final = frozenset({"resolved", "closed"})
 """Nodes at which a notification tells the customer that there is a solution."""
 
 _LOOKED_INTO: Final = frozenset({MARK, SHRINK})
 """Timers that open what is kept of a ticket; the other one forgets it."""
-
-
-class Terms(Protocol):
-    """Under which policy and calendar a ticket's clocks run. Answers quickly, without I/O, and never fails."""
-
-    @property
-    def changes(self) -> int:
-        """Counts up when an answer may be another than before; until then what follows from answers can be kept."""
-
-    def at_opening(self, profile: Profile, opened_at: datetime) -> Policy:
-        """The policy for a ticket that is opened now: the first whose conditions hold."""
-        ...
-
-    def policy(self, policy_id: str, version: int) -> Policy:
-        """The version that a ticket began with, or the next best where it is gone."""
-        ...
-
-    def find(self, policy_id: str, version: int) -> Policy | None:
-        """A version that a ticket is to be moved to, None where it is unknown or can't be used."""
-        ...
-
-    def calendar(self, calendar_id: str | None) -> BusinessCalendar:
-        """A calendar as it is today; None is 24/7."""
-        ...
-
-
-class _Ruling(NamedTuple):
-    """What one ticket's clocks are judged by."""
-
-    policy: Policy
-    calendar: Calendars
 
 
 def clocks_topology(settings: SlaMonitorSettings, terms: Terms) -> Topology[TicketClocks]:
@@ -117,8 +81,7 @@ class Monitor:
         self._keeping = keeping_for(
             timedelta(seconds=settings.sla_shrink_after_seconds), timedelta(seconds=settings.sla_forget_after_seconds)
         )
-        self._rulings: dict[tuple[Regime, ...], _Ruling] = {}
-        self._rulings_of = terms.changes
+        self._rulings = Rulings(terms)
 
     def on_opened(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
         """Start the clocks under the policy whose conditions hold."""
@@ -131,7 +94,7 @@ class Monitor:
         kept = Kept(event.tenant, (regime,), profile, reading.status_of(opened, policy))
         facts = reading.opening_facts(opened, from_datetime(event.occurred_at), policy)
         begun = TicketClocks(sequence=opened.sequence, packed=b"")
-        return self._see(begun, kept, facts, _Ruling(policy, self._calendars(regime)), context)
+        return self._see(begun, kept, facts, Ruling(policy, calendars_of(self._terms, regime.calendar_id)), context)
 
     def on_event(
         self, reader: Reader, state: TicketClocks | None, event: Event, context: Context
@@ -141,17 +104,15 @@ class Monitor:
         if state is None or data.sequence <= state.sequence:
             return NOTHING
         kept = unpacked(state)
-        ruling = self._ruling(kept)
+        ruling = self._rulings.of(kept)
         at_us = from_datetime(event.occurred_at)
         profile = kept.profile
-        facts = reading.facts_of(reader, data, at_us, ruling.policy, priority=profile.priority, status=kept.status)
+        facts, priority, status = reading.heard(reader, data, at_us, ruling.policy, profile.priority, kept.status)
         pool = getattr(data, "pool", None) or profile.pool
         if not facts and pool == profile.pool:
             return NOTHING
-        priority = getattr(data, "priority", profile.priority)
         if (pool, priority) != (profile.pool, profile.priority):
             profile = msgspec.structs.replace(profile, pool=pool, priority=priority)
-        status = reading.status_of(data, ruling.policy)
         followed = msgspec.structs.replace(kept, profile=profile, status=status)
         ended_us, shrunk = state.ended_us, state.shrunk
         if type(data) in reading.ENDINGS:
@@ -178,7 +139,7 @@ class Monitor:
             kept = msgspec.structs.replace(kept, regimes=(*kept.regimes, regime))
         fact = Fact(from_datetime(event.occurred_at), data.sequence, f.POLICY, policy.ref)
         after = msgspec.structs.replace(state, sequence=data.sequence)
-        return self._see(after, kept, [fact], self._ruling(kept), context)
+        return self._see(after, kept, [fact], self._rulings.of(kept), context)
 
     def on_notification(self, state: TicketClocks | None, event: Event, context: Context) -> Decision[TicketClocks]:
         """The customer was told of the solution."""
@@ -186,7 +147,7 @@ class Monitor:
         if state is None or data.role is not Role.REQUESTER or data.node not in TELLS_OF_SOLUTION:
             return NOTHING
         kept = unpacked(state)
-        ruling = self._ruling(kept)
+        ruling = self._rulings.of(kept)
         fact = Fact(from_datetime(event.occurred_at), state.sequence, f.CUSTOMER_NOTIFIED)
         if f.CUSTOMER_NOTIFIED not in ruling.policy.watched or fact in kept.clocks.facts:
             return NOTHING
@@ -198,7 +159,7 @@ class Monitor:
         if kind not in _LOOKED_INTO:
             return Decision(state=None)
         kept = unpacked(state)
-        ruling = self._ruling(kept)
+        ruling = self._rulings.of(kept)
         if kind == MARK:
             outcome = wake(kept.clocks, ruling.policy, ruling.calendar, from_datetime(context.now))
             return self._decide(state, kept, outcome, ruling, context)
@@ -207,14 +168,14 @@ class Monitor:
         return Decision(state=after, timers=timers_of(after, self._keeping))
 
     def _see(
-        self, state: TicketClocks, kept: Kept, facts: Sequence[Fact], ruling: _Ruling, context: Context
+        self, state: TicketClocks, kept: Kept, facts: Sequence[Fact], ruling: Ruling, context: Context
     ) -> Decision[TicketClocks]:
         now_us = from_datetime(context.now)
         outcome = see(kept.clocks, facts, ruling.policy, ruling.calendar, now_us, kept.profile)
         return self._decide(state, kept, outcome, ruling, context)
 
     def _decide(
-        self, state: TicketClocks, kept: Kept, outcome: Outcome, ruling: _Ruling, context: Context
+        self, state: TicketClocks, kept: Kept, outcome: Outcome, ruling: Ruling, context: Context
     ) -> Decision[TicketClocks]:
         changes = outcome.changes
         after = Kept(kept.tenant, kept.regimes, kept.profile, kept.status, outcome.clocks)
@@ -225,24 +186,3 @@ class Monitor:
             emits=telling.told(kept, changes, ruling.policy, ruling.calendar, context),
             effects=[telling.moved(kept, change, context) for change in changes],
         )
-
-    def _ruling(self, kept: Kept) -> _Ruling:
-        """What a ticket is judged by; worked out once until the terms change, since each timer asks for it."""
-        changes = self._terms.changes
-        if changes != self._rulings_of or len(self._rulings) >= RULINGS_MAX:
-            self._rulings.clear()
-            self._rulings_of = changes
-        regimes = kept.regimes
-        ruling = self._rulings.get(regimes)
-        if ruling is None:
-            policies = [self._terms.policy(each.policy_id, each.version) for each in regimes]
-            then = tuple((policy, each.calendar_id) for policy, each in zip(policies[1:], regimes[1:], strict=True))
-            policy = policy_moved(policies[0], then) if then else policies[0]
-            ruling = self._rulings[regimes] = _Ruling(policy, self._calendars(regimes[0]))
-        return ruling
-
-    def _calendars(self, regime: Regime) -> Calendars:
-        return Calendars(self._terms.calendar(regime.calendar_id), self._named_calendar)
-
-    def _named_calendar(self, calendar_id: str) -> BusinessCalendar:
-        return self._terms.calendar(None if calendar_id == ALWAYS_ID else calendar_id)

@@ -12,8 +12,8 @@ from services._runtime.engine.state import PARKED, StateCodec
 from services._runtime.engine.topology import Topology
 from services._runtime.view.slices import Applied
 from services.sla_monitor.adapters.clocks_view import keys
-from services.sla_monitor.adapters.rulings import Rulings
 from services.sla_monitor.domain.board import rows_of, surge_rows
+from services.sla_monitor.handlers import Rulings
 from services.sla_monitor.handlers.surges import TALLY_PREFIX
 from services.sla_monitor.state import PoolWatch, SurgeState, TicketClocks, unpacked
 

@@ -12,13 +12,13 @@ from typing import Any, Final
 from schemas.ticket_events import PolicyChanged, TicketEvent, TicketOpened
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.domain import facts as f
-from services.sla_monitor.domain.calendar import BusinessCalendar, Calendars
 from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.facts import Fact, ordered
 from services.sla_monitor.domain.instants import from_datetime
 from services.sla_monitor.domain.policy import ALWAYS_ID, Policy, moved
-from services.sla_monitor.domain.reading import READERS, Reader, facts_of, opening_facts, profile_of, status_of
+from services.sla_monitor.domain.reading import READERS, Reader, heard, opening_facts, profile_of, status_of
 from services.sla_monitor.domain.what_if import Judged
+from services.sla_monitor.handlers import calendars_of
 
 OPENED: Final = TicketOpened.type_name
 MOVED: Final = PolicyChanged.type_name
@@ -45,10 +45,8 @@ class Track:
 
     def take(self, reader: Reader, data: TicketEvent, at_us: int) -> None:
         """Take in an event."""
-        policy = self._policy
-        self._facts += facts_of(reader, data, at_us, policy, priority=self._priority, status=self._status)
-        self._priority = getattr(data, "priority", self._priority)
-        self._status = status_of(data, policy)
+        facts, self._priority, self._status = heard(reader, data, at_us, self._policy, self._priority, self._status)
+        self._facts += facts
 
     def move(self, data: PolicyChanged, at_us: int) -> None:
         """Go by another policy from here on, if there is such a version."""
@@ -69,11 +67,8 @@ class Track:
 
     def judged(self) -> Judged:
         """What the verdict is made from."""
-        main = self._terms.calendar(self._first.calendar_for(self._profile))
-        return Judged(ordered(self._facts), self._policy, Calendars(main, self._named))
-
-    def _named(self, calendar_id: str) -> BusinessCalendar:
-        return self._terms.calendar(None if calendar_id == ALWAYS_ID else calendar_id)
+        calendars = calendars_of(self._terms, self._first.calendar_for(self._profile))
+        return Judged(ordered(self._facts), self._policy, calendars)
 
 
 class History:
