@@ -6,6 +6,7 @@ a surge, and `pool.sla` and the board say which. Called from the processors' thr
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Lock
@@ -45,19 +46,25 @@ class TargetCounter:
         self._levels: set[str] = set()
 
     def __call__(self, effects: Sequence[Any]) -> None:
-        """Count what was told of targets."""
+        """Count what was told of targets; what is alike at once, since thousands may be breached in one batch."""
+        told: Counter[tuple[str, str]] = Counter()
+        used: defaultdict[tuple[str, str, datetime], list[float]] = defaultdict(list)
         for effect in effects:
             if isinstance(effect, TargetMoved):
-                SLA_TARGETS.labels(effect.target, effect.what).inc()
+                told[effect.target, effect.what] += 1
                 if effect.what in _WINDOWED and effect.decided_at is not None:
-                    self._slide(effect, from_datetime(effect.decided_at))
+                    used[effect.priority, effect.what, effect.decided_at].append(effect.used)
+        for (target, what), times in told.items():
+            SLA_TARGETS.labels(target, what).inc(times)
+        for (priority, what, decided_at), shares in used.items():
+            self._slide(priority, what, shares, from_datetime(decided_at))
 
-    def _slide(self, effect: TargetMoved, now_us: int) -> None:
+    def _slide(self, priority: str, what: str, shares: Sequence[float], now_us: int) -> None:
         with self._lock:
-            level = self._level(effect.priority)
-            self._count_of(level, effect.what).add(1, now_us)
-            if effect.what != WARNED:
-                self._burned[level].add(effect.used, now_us)
+            level = self._level(priority)
+            self._count_of(level, what).add(len(shares), now_us)
+            if what != WARNED:
+                self._burned[level].add(sum(shares), now_us)
 
     def _level(self, priority: str) -> str:
         if priority in self._levels:

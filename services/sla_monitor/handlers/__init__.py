@@ -1,4 +1,4 @@
-"""The topologies: `monitor` (load, decide) with `rulings` (by what) and `telling` (what of it is told), and `surges`."""
+"""The topologies: `monitor` (load, decide) with `rulings` (by what) and `telling` (what is told), and `surges`."""
 
 from services.sla_monitor.handlers.monitor import clocks_topology
 from services.sla_monitor.handlers.rulings import Rulings, Terms, calendars_of
