@@ -58,7 +58,10 @@ class Life:
 
 
 class Books:
-    """The account. `take` is called by the reader's thread, everything else by whoever looks; both may at a time."""
+    """The account. `take` is called by the reader's thread, everything else by whoever looks; both may at a time.
+
+    `mails` has the mail that each delivery was sent in: its own, or a bundle's.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -68,6 +71,7 @@ class Books:
         self.reached: dict[str, set[str]] = defaultdict(set)
         self.deliveries: dict[str, Delivery] = {}
         self.outcomes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        self.mails: dict[str, str] = {}
         self.told: set[tuple[str, str, str]] = set()
         self.offers: dict[tuple[str, str], int] = {}
         self.held: dict[tuple[str, str], tuple[int, str]] = {}
@@ -98,10 +102,14 @@ class Books:
         elif record.topic == "ticket.feedback":
             self.feedback[data["ticket_id"]].append(Fact(short, data, record.written_ms, record.seen_ms))
         elif record.topic == "notifier.outbox":
-            place = Delivery(data["ticket_id"], data["node"], data["role"], data["address"])
-            self.deliveries[data["delivery_id"]] = place
+            # A bundle is accounted for by the deliveries that it stands for.
+            for told in data.get("parts") or [data]:
+                place = Delivery(told["ticket_id"], told["node"], told["role"], data["address"])
+                self.deliveries[told["delivery_id"]] = place
         elif record.topic == "ticket.notifications":
             self.outcomes[data["delivery_id"]].append((short, str(data.get("reason") or "")))
+            if short == "sent":
+                self.mails[data["delivery_id"]] = str(data.get("bundle_id") or data["delivery_id"])
             self.told.add((data["ticket_id"], data["node"], data["role"]))
         elif record.topic in {"routing.work", "ticket.assignments"}:
             self._routing(short, data)

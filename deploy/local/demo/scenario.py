@@ -150,11 +150,12 @@ async def _settle(accounts: Accounts, office: PostOffice, more: dict[str, Any]) 
 async def _mails_found(office: PostOffice, books: Books) -> tuple[list[Finding], int]:
     """Count the mailboxes of everyone that a mail was sent to: what counts as sent must lie there."""
     with books.lock:
-        sent = Counter(
-            books.deliveries[delivery_id].address
-            for delivery_id, outcomes in books.outcomes.items()
-            if delivery_id in books.deliveries and any(kind == "sent" for kind, _ in outcomes)
-        )
+        mails = {
+            (books.deliveries[delivery_id].address, mail)
+            for delivery_id, mail in books.mails.items()
+            if delivery_id in books.deliveries
+        }
+        sent = Counter(address for address, _ in mails)
     gate = asyncio.Semaphore(_COUNTERS)
 
     async def count(address: str) -> int:

@@ -207,3 +207,18 @@ def test_the_same_seed_asks_the_same_and_nobody_asks_twice() -> None:
 def test_a_form_is_sent_where_it_says_with_its_hidden_fields() -> None:
     form = SurveyForm('<form method="post" action="?lang=en"><input type="hidden" name="k" value="v"></form>')
     assert (form.action, form.hidden) == ("?lang=en", {"k": "v"})
+
+
+def test_a_bundle_is_accounted_for_by_what_it_stands_for_and_is_one_mail(world: World) -> None:
+    parts = [{"delivery_id": f"d-{number}", "ticket_id": ID, "node": "escalated", "role": "lead"} for number in (1, 2)]
+    for part in parts:
+        offered = {**part, "address": "lead@x.example"}
+        world.record("notifier.outbox", "delivery.requested", offered, f"{part['delivery_id']}:offered")
+    bundle = {"delivery_id": "bundle.1", "ticket_id": ID, "node": "bundle", "role": "lead", "parts": parts}
+    world.record("notifier.outbox", "delivery.requested", {**bundle, "address": "lead@x.example"}, "bundle.1:requested")
+    assert problems(world) == ["the escalated mail to the lead has 0 outcomes"] * 2
+    for part in parts:
+        sent = {**part, "bundle_id": "bundle.1"}
+        world.record("ticket.notifications", "notification.sent", sent, f"{part['delivery_id']}:sent")
+    assert problems(world) == []
+    assert [world.books.mails[part["delivery_id"]] for part in parts] == ["bundle.1"] * 2
