@@ -54,6 +54,11 @@ overrides:
             "f.yaml:11: resolution is given twice",
         ),
         (POLICY, "[" * 20_000, "f.yaml:1: nested too deeply"),
+        (
+            "targets:",
+            "surges:\n  - {window_seconds: 900, breaches: 20}\n  - window_seconds: 900\n    breaches: 1\ntargets:",
+            "f.yaml:11: surge rule 2: breaches: expected a whole number from 2 to 1000000, got 1",
+        ),
     ],
 )
 def test_a_policy_is_refused_with_file_line_and_reason(old: str, new: str, told: str) -> None:
