@@ -112,6 +112,19 @@ def test_what_happens_appears_without_a_reload(site: Site) -> None:
     assert site.script("return window.stayed") is True
 
 
+def test_a_surge_appears_above_the_lanes_of_its_pool_and_leaves_when_it_is_over(site: Site) -> None:
+    site.sign_in("coordinator")
+    site.wait_for(lambda: site.browser.find_elements(By.CSS_SELECTOR, ".pulse.live"), "the stream is open")
+    told = "return (document.querySelector('.surges') || {innerText: ''}).innerText"
+    site.monitored.tallied("north", 25)
+    site.publish()
+    site.wait_for(lambda: "surge of breaches in north: 25" in site.script(told), "the surge is on the board")
+    assert site.script("return document.documentElement.scrollWidth <= window.innerWidth") is True
+    site.monitored.pools.advance(HOUR)
+    site.publish()
+    site.wait_for(lambda: not site.script(told), "the surge has left")
+
+
 def test_clocks_count_on_between_two_looks(site: Site) -> None:
     site.sign_in("technician")
     text = "return document.querySelector('.lane.overdue .card .slack').textContent"

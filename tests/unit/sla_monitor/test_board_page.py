@@ -119,8 +119,8 @@ def test_surges_of_the_pool_stand_above_the_lanes() -> None:
     english, chinese = (page.lanes(board, language, NOW) for language in (Language.EN, Language.ZH_CN))
     assert "surge of breaches in &lt;north&gt;: 7 within the window" in english
     assert "资源池 &lt;north&gt; 超时激增：窗口内 7 项" in chinese
-    assert english.index('role="alert"') < english.index("lanes")
-    assert 'role="alert"' not in page.lanes(msgspec.structs.replace(board, surges=()), Language.EN, NOW)
+    assert english.index('role="status"') < english.index("lanes")
+    assert 'role="status"' not in page.lanes(msgspec.structs.replace(board, surges=()), Language.EN, NOW)
 
 
 def test_texts_from_outside_are_shown_and_never_run(site: ClocksSite) -> None:
