@@ -104,6 +104,8 @@ class Restorer(Generic[S]):
             KafkaException: the brokers did not answer.
         """
         self._states = {state.partition: state for state in states}
+        # What this client knows of the leaders is as old as the last restore: it would wait for one that has gone.
+        self._consumer.list_topics(self._changelog, timeout=REQUEST_SECONDS)
         places = [TopicPartition(self._changelog, partition) for partition in self._states]
         ends = end_offsets(admin, places)
         self._ends = {partition: ends[self._changelog, partition] for partition in self._states}

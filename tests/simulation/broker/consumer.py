@@ -196,6 +196,9 @@ class SimulatedConsumer:
             for found in (group.offsets.get((topic, partition)),)
         ]
 
+    def list_topics(self, topic: str, timeout: float) -> None:
+        """Look up who leads: here nobody moves."""
+
     def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
         """The first offset and the end."""
         del cached
