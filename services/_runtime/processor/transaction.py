@@ -21,7 +21,9 @@ from schemas.envelope import CONTENT_TYPE_HEADER
 from services._runtime.clock import Clock
 from services._runtime.engine.records import Output
 from services._runtime.kafka.clients import CLIENT_LOG, REQUEST_SECONDS
+from services._runtime.logs import get_logger
 
+log = get_logger(__name__)
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [CONTENT_TYPE_HEADER]
 BY_KEY: Final = -1
 """The client's word for a partition that the partitioner chooses."""
@@ -111,8 +113,13 @@ class Writer:
             raise WriterLost(str(error)) from error
 
     def close(self) -> None:
-        """Release the client. It aborts what is open, or warns that it can't: then whoever takes over the id does."""
-        self._producer.close()
+        """Release the client; what was not committed is aborted by whoever takes over the id. Raises nothing."""
+        try:
+            self._producer.close()
+        except KafkaException as error:
+            # The client aborts what is open first, which a fenced one may not: whoever fenced it has done that already.
+            # It raises when it learns of that only now, and warns when it knew.
+            log.info("writer_closed_unclean", error=str(error))
 
     def begin(self, offsets: list[TopicPartition], group_metadata: Any) -> None:
         """Open a transaction and begin to send the input offsets that it moves.
@@ -226,7 +233,17 @@ class Writer:
             else:
                 return
         if isinstance(error, KafkaException):
+            if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001 - the client's public name for it
+                self._raise_what_failed()
             raise _judged(error) from error
+
+    def _raise_what_failed(self) -> None:
+        """Raise by what an open transaction has failed, whose client takes no more records and does not say why.
+
+        Any call of the protocol says it, and sending the offsets changes nothing. They may have been sent before.
+        """
+        for _ in range(2):
+            self._call(self._await_offsets)
 
     def _on_changelog_end(self, error: KafkaError | None, message: Any) -> None:
         if error is None:
