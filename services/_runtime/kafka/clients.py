@@ -18,6 +18,9 @@ PREFETCH_KIB: Final = 32_768
 SOCKET_TIMEOUT_MS: Final = 6_000
 """After so long without an answer a broker counts as dead, its connection is closed, and the leaders are looked up."""
 RECONNECT_BACKOFF_MAX_MS: Final = 1_000
+LEADERS_REFRESH_MS: Final = 3_000
+"""How often a client looks up who leads what it uses. It does so at once when a request fails; but for what is written
+after a leader died no request is made: it waited for the next look, by default five minutes away."""
 REQUEST_SECONDS: Final = 10.0
 RUN_HEADER: Final = "aftercare-redrive"
 """On a dead letter's record that an operator sends again: names the run of the command."""
@@ -38,6 +41,7 @@ def _common(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
         "client.id": client_id,
         "socket.timeout.ms": SOCKET_TIMEOUT_MS,
         "reconnect.backoff.max.ms": RECONNECT_BACKOFF_MAX_MS,
+        "topic.metadata.refresh.interval.ms": LEADERS_REFRESH_MS,
         "socket.nagle.disable": True,
         "log_level": 3,
     }

@@ -6,6 +6,7 @@ were fenced: the end-of-partition event under read_committed only says that the 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,16 +20,19 @@ from services._runtime.settings import RuntimeSettings
 S = TypeVar("S")
 
 RECORDS_PER_STEP: Final = 20_000
-ASK_ATTEMPTS: Final = 3
+ASK_ATTEMPTS: Final = 5
+ASK_SECONDS: Final = 2.0
 LEADER_MOVED: Final = frozenset(
     {
+        KafkaError._TIMED_OUT,  # noqa: SLF001 - public names
+        KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
     }
 )
-"""The client asked a leader that it knew from before, and learns nothing from the refusal."""
+"""The client asked a leader that it knew from before. It learns nothing from the refusal, nor from the silence."""
 # The client says "no leaders found" where the topic is unknown to it, and the broker's code where it asked.
 ABSENT: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._NOENT})  # noqa: SLF001 - public names
 
@@ -56,19 +60,27 @@ def end_offsets(
         except KafkaException as error:
             if error.args[0].code() not in LEADER_MOVED:
                 raise
-            for topic in {each.topic for each in wanted}:
-                admin.list_topics(topic, timeout=REQUEST_SECONDS)
+            _look_up_leaders(admin, {each.topic for each in wanted})
     return _offsets(admin, wanted)
+
+
+def _look_up_leaders(admin: AdminClient, topics: Iterable[str]) -> None:
+    with contextlib.suppress(KafkaException):  # what is asked next says it better
+        for topic in topics:
+            admin.list_topics(topic, timeout=ASK_SECONDS)
 
 
 def _offsets(admin: AdminClient, wanted: Mapping[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
     futures = admin.list_offsets(
-        dict(wanted), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_SECONDS
+        dict(wanted), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_SECONDS
     )
     ends: dict[tuple[str, int], int] = {}
     for place, future in futures.items():
         try:
-            ends[place.topic, place.partition] = future.result(timeout=REQUEST_SECONDS).offset
+            ends[place.topic, place.partition] = future.result(timeout=2 * ASK_SECONDS).offset
+        except TimeoutError as error:
+            silent = KafkaError(KafkaError._TIMED_OUT, f"{place.topic}/{place.partition}")  # noqa: SLF001
+            raise KafkaException(silent) from error
         except KafkaException as error:
             if error.args[0].code() in ABSENT:
                 message = f"{place.topic}/{place.partition} does not exist: run `python -m services topics apply`"

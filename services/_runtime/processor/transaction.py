@@ -193,9 +193,10 @@ class Writer:
         Raises:
             WriterLost: no broker could be asked within the time-out.
         """
-        self._producer = Producer(self._config, logger=CLIENT_LOG)
+        producer = self._producer = Producer(self._config, logger=CLIENT_LOG)
         self._open = False
-        self.start()
+        # Who has lost one broker has often lost the coordinator of transactions as well: it is worth to wait for.
+        self._call(lambda: producer.init_transactions(REQUEST_SECONDS))
 
     def _await_sending(self) -> None:
         """Let a call that is under way come to its end, whatever it is: the client takes one at a time."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from services._runtime.processor import restore
 from services._runtime.processor.restore import ASK_ATTEMPTS, end_offsets
 
 PLACE = TopicPartition("changelog", 3)
@@ -41,7 +42,9 @@ def ends_by(admin: Any) -> dict[tuple[str, int], int]:
     return end_offsets(admin, [PLACE])
 
 
-@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION])
+@pytest.mark.parametrize(
+    "code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._TIMED_OUT]
+)
 def test_when_the_leader_has_moved_it_is_looked_up_and_asked(code: int) -> None:
     admin = Admin(code)
     assert ends_by(admin) == {("changelog", 3): 42}
@@ -60,3 +63,17 @@ def test_any_other_refusal_is_final() -> None:
     with pytest.raises(KafkaException):
         ends_by(admin)
     assert admin.asked == 1
+
+
+def test_an_answer_that_never_comes_is_a_refusal_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore, "ASK_SECONDS", 0.01)
+    admin = Admin(KafkaError.FENCED_LEADER_EPOCH)
+    answers = admin.list_offsets
+    silent: dict[TopicPartition, Future[Any]] = {PLACE: Future()}
+
+    def first_silent(wanted: dict[TopicPartition, Any], **how: Any) -> dict[TopicPartition, Future[Any]]:
+        answered = answers(wanted, **how)
+        return silent if admin.asked == 1 else answered
+
+    monkeypatch.setattr(admin, "list_offsets", first_silent)
+    assert ends_by(admin) == {("changelog", 3): 42}
