@@ -186,7 +186,7 @@ class Machine:
     def _rest(self) -> None:
         dues = [state.next_due_at() for state in self.engine.partitions.values()] if self.engine is not None else []
         due_at = min((due for due in dues if due is not None), default=None)
-        if self._busy:
+        if self._busy and self._has_work():
             self.next_at = self._now
         elif due_at is None:
             self.next_at = None
@@ -195,6 +195,13 @@ class Machine:
             if due_at <= self._now:
                 self._cluster.time.seen[Sight.HELD_BACK] += 1
             self.next_at = due_at if due_at > self._now else self._now + timedelta(seconds=LOOK_AGAIN_SECONDS)
+
+    def _has_work(self) -> bool:
+        """Whether another turn would do anything at once; polls that find nothing would be half of all turns."""
+        session = self._session
+        if session is None or self.member is None or not session.ready:
+            return True
+        return session._gate.is_asking or self.member.has_work()
 
     def _begin_again(self, wait_seconds: float) -> None:
         self._attempt += 1

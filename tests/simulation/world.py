@@ -27,8 +27,8 @@ PARTITIONS: Final = 3
 SLOTS: Final = ("0", "1", "2")
 STEPS_MAX: Final = 40_000
 TENANT: Final = "acme"
-FAULTY_TURNS: Final = 0.04
-MEDDLED_TURNS: Final = 0.004
+FAULTY_TURNS: Final = 0.055
+MEDDLED_TURNS: Final = 0.0055
 REPEATED: Final = 0.05
 AWAY_SECONDS_MAX: Final = 1_800.0
 HOUR: Final = timedelta(hours=1)

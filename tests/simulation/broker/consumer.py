@@ -93,6 +93,19 @@ class SimulatedConsumer:
             self.member_id = None
         self.unassign()
 
+    def has_work(self) -> bool:
+        """Whether a poll would hand something out, or take part in a rebalance."""
+        if self.member_id is None:
+            return False
+        member = self._group.members.get(self.member_id)
+        if member is None:
+            return True
+        if self._group.preparing:
+            return not member.joined
+        if self._generation != self._group.generation:
+            return True
+        return any(not each.paused and self._has_news(each) for each in self._reading.values())
+
     def _join(self) -> None:
         process = self._process
         tell = process.tell if process is not None else lambda: None
