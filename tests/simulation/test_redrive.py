@@ -12,9 +12,12 @@ from confluent_kafka import KafkaException
 
 from schemas.dead_letters import Resolution
 from schemas.topics import DEAD_LETTERS, RETRIES
+from services._runtime.kafka.clients import TRANSACTION_TIMEOUT_MS, producer_config
 from services._runtime.processor import redrive
 from services._runtime.processor.redrive import Letter
 from tests.simulation import scenario
+from tests.simulation import world as worlds
+from tests.simulation.broker.producer import SimulatedProducer
 from tests.simulation.chatter import COUNTING, SERVICE, TOPICS
 from tests.simulation.chatter import RETRIES as COUNTING_RETRIES
 from tests.simulation.faults import Kind, Plan
@@ -28,10 +31,10 @@ TICKET: Final = "T-1"
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """The counting topology without faults, for the time before the operator comes by himself."""
+    """The counting topology without faults, nothing written twice, for the time before the operator comes himself."""
     made = World(1, [COUNTING.topology()], TOPICS, until=START + timedelta(hours=1), calm_at=START)
     own = patch.dict(DEAD_LETTERS, {SERVICE: COUNTING.dead_letters}), patch.dict(RETRIES, {SERVICE: COUNTING_RETRIES})
-    with simulated_clients(made.cluster), own[0], own[1]:
+    with simulated_clients(made.cluster), own[0], own[1], patch.object(worlds, "REPEATED", 0.0):
         yield made
 
 
@@ -124,6 +127,22 @@ def test_of_two_runs_at_the_same_time_one_is_fenced_and_each_letter_is_sent_once
     world.run()
     assert held(world) == (Counted(2, "third", "acme"), 0)
     assert len(list(world.cluster.committed(COUNTING_RETRIES.name))) == len(letters)
+
+
+def test_dead_letters_are_read_whole_once_a_transaction_that_is_open_in_their_topic_has_ended(world: World) -> None:
+    writer = SimulatedProducer(world.cluster, producer_config(settings_of("0"), "somebody"))
+    writer.init_transactions(1)
+    writer.begin_transaction()
+    writer.produce(COUNTING.dead_letters.name, b"never committed", TICKET.encode())
+    writer.flush(1)
+    world.cluster.transactions.fall_silent("somebody")
+    began_at = world.now
+    world.cluster.current = Command(world.time, None)
+    try:
+        assert open_letters(world) == []
+    finally:
+        world.cluster.current = None
+    assert world.now - began_at >= timedelta(milliseconds=TRANSACTION_TIMEOUT_MS)
 
 
 def test_no_other_reader_of_an_input_sees_what_is_sent_again(world: World) -> None:
