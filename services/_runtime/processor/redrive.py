@@ -187,7 +187,7 @@ def _note(letter: Letter, resolution: Resolution, clock: Clock) -> bytes:
 
 def _record(settings: RuntimeSettings, letter: Letter, resolution: Resolution) -> bytes | None:
     """The value to send: the source's, or none where only the key is to be freed."""
-    if resolution is Resolution.DISCARDED or letter.data.source_offset == NO_OFFSET:
+    if resolution is Resolution.DISCARDED or letter.source.source_offset == NO_OFFSET:
         return None
     return _source_value(settings, letter.source)
 
