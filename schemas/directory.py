@@ -7,9 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.contract import Contract, Instant, Personal
+from schemas.routing_policy import RoutingPolicy, Shift, WallTime
 from schemas.vocabulary import Language, Level, Line, Name, Presence, Sequence, Text, Tier
-
-WallTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
 
 
 class CustomerDefined(Contract, type_name="aftercare.directory.customer_defined.v1"):
@@ -26,7 +25,7 @@ class CustomerDefined(Contract, type_name="aftercare.directory.customer_defined.
 
 
 class TechnicianDefined(Contract, type_name="aftercare.directory.technician_defined.v1"):
-    """A resolver; also published to the pool's router on `routing.work`."""
+    """A resolver; also published to the pool's router on `routing.work` (see `TechnicianRostered`)."""
 
     technician_id: Name
     name: Annotated[Line, Personal]
@@ -39,10 +38,14 @@ class TechnicianDefined(Contract, type_name="aftercare.directory.technician_defi
     capacity: Annotated[int, Field(ge=0, le=1000)]
     presence: Presence = Presence.AVAILABLE
     active: bool = True
+    products: list[Name] = []
+    tiers: list[Tier] = []
+    conflicts: Annotated[list[Name], Field(max_length=1000)] = []
+    shift: Shift | None = None
 
 
 class PoolDefined(Contract, type_name="aftercare.directory.pool_defined.v1"):
-    """Teams that share technicians, and who answers for them."""
+    """Teams that share technicians, who answers for them, and how work is assigned (null: by the router's settings)."""
 
     pool: Name
     title: Line
@@ -52,6 +55,7 @@ class PoolDefined(Contract, type_name="aftercare.directory.pool_defined.v1"):
     supervisor_email: Annotated[Line | None, Personal] = None
     director_email: Annotated[Line | None, Personal] = None
     emergency_team_email: Annotated[Line | None, Personal] = None
+    routing: RoutingPolicy | None = None
 
 
 class CalendarDefined(Contract, type_name="aftercare.directory.calendar_defined.v1"):

@@ -1,7 +1,7 @@
 """`routing.work`: all that a pool's router needs, in one log. Key: pool.
 
-Writers: the intake ledger (offers and withdrawals), the directory API (roster and presence). The log alone reproduces
-every routing decision.
+Writers: the intake ledger (offers and withdrawals), the directory API (policy, roster and presence). The log alone
+reproduces every routing decision.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.contract import Contract, Instant
+from schemas.routing_policy import RoutingPolicy, Shift
 from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, TicketId, Tier
 
 
@@ -19,6 +20,7 @@ class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
 
     `generation` counts the ledger's offers of the ticket; an assignment of another generation is void.
     `wanted_technician_id` is a coordinator's choice, which always wins. `due_at` orders by SLA slack where known.
+    `related_technician_id` is who worked on the ticket that this one belongs to.
     """
 
     ticket_id: TicketId
@@ -36,6 +38,8 @@ class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
     declined_by: list[Name] = []
     last_technician_id: Name | None = None
     wanted_technician_id: Name | None = None
+    requester_id: Name | None = None
+    related_technician_id: Name | None = None
 
 
 class OfferWithdrawn(Contract, type_name="aftercare.routing.offer_withdrawn.v1"):
@@ -51,7 +55,11 @@ class OfferWithdrawn(Contract, type_name="aftercare.routing.offer_withdrawn.v1")
 
 
 class TechnicianRostered(Contract, type_name="aftercare.routing.technician_rostered.v1"):
-    """A technician of the pool as the directory has them; `active` false takes them off the roster."""
+    """A technician of the pool as the directory has them; `active` false takes them off the roster.
+
+    Empty `products` and `tiers` mean all. `conflicts` are requesters whose work they must not get. Without a `shift`
+    they are on duty whenever they are present.
+    """
 
     technician_id: Name
     pool: Name
@@ -61,6 +69,10 @@ class TechnicianRostered(Contract, type_name="aftercare.routing.technician_roste
     level: Level
     capacity: Annotated[int, Field(ge=0, le=1000)]
     active: bool = True
+    products: list[Name] = []
+    tiers: list[Tier] = []
+    conflicts: Annotated[list[Name], Field(max_length=1000)] = []
+    shift: Shift | None = None
 
 
 class PresenceChanged(Contract, type_name="aftercare.routing.presence_changed.v1"):
@@ -69,3 +81,10 @@ class PresenceChanged(Contract, type_name="aftercare.routing.presence_changed.v1
     technician_id: Name
     pool: Name
     presence: Presence
+
+
+class RoutingPolicyStated(Contract, type_name="aftercare.routing.policy_stated.v1"):
+    """By which rules the pool assigns from here on, what waits included."""
+
+    pool: Name
+    policy: RoutingPolicy

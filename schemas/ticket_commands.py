@@ -95,6 +95,24 @@ class AssignTicket(Contract, type_name="aftercare.command.assign_ticket.v1"):
     technician_id: Name
 
 
+class ReleaseTicket(Contract, type_name="aftercare.command.release_ticket.v1"):
+    """Give the ticket back to the queue with its age; unlike a decline it says nothing against who held it."""
+
+    ticket_id: TicketId
+    actor: Actor
+    reason: Line
+
+
+class TransferTicket(Contract, type_name="aftercare.command.transfer_ticket.v1"):
+    """Move the ticket to another pool, with the skills that it needs there; whoever holds it gives it up."""
+
+    ticket_id: TicketId
+    actor: Actor
+    pool: Name
+    skills: list[Name] = []
+    reason: Line
+
+
 class ChangeStatus(Contract, type_name="aftercare.command.change_status.v1"):
     """Put a ticket in work on pending, on hold, in review, or back in progress."""
 

@@ -106,6 +106,16 @@ class TicketDeclined(TicketEvent, type_name="aftercare.ticket.declined.v1"):
     reason: Line
 
 
+class TicketTransferred(TicketEvent, type_name="aftercare.ticket.transferred.v1"):
+    """Another pool takes over, with the skills that are needed there; the ticket keeps its age."""
+
+    previous_pool: Name
+    pool: Name
+    skills: list[Name]
+    actor: Actor
+    reason: Line
+
+
 class CustomerReplied(TicketEvent, type_name="aftercare.ticket.customer_replied.v1"):
     """A further message of the customer."""
 

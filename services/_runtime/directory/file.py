@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas import envelope
 from schemas.contract import Contract
-from schemas.directory import TechnicianDefined
-from schemas.routing_work import PresenceChanged, TechnicianRostered
+from schemas.directory import PoolDefined, TechnicianDefined
+from schemas.routing_work import PresenceChanged, RoutingPolicyStated, TechnicianRostered
 from schemas.topics import DIRECTORY, ROUTING_WORK, Topic
 from services._runtime.directory.directory import record_key
 from services._runtime.kafka.producer import Outgoing
@@ -110,6 +110,9 @@ def records_of(file: DirectoryFile, before: Mapping[str, TechnicianDefined], now
         if isinstance(entity, TechnicianDefined):
             for news in _for_router(entity, before.get(entity.technician_id)):
                 yield _record(ROUTING_WORK, news.pool, news.technician_id, news, file.tenant, now)
+        elif isinstance(entity, PoolDefined) and entity.routing is not None:
+            stated = RoutingPolicyStated.new(pool=entity.pool, policy=entity.routing)
+            yield _record(ROUTING_WORK, entity.pool, entity.pool, stated, file.tenant, now)
 
 
 def _for_router(
@@ -140,6 +143,10 @@ def _rostered(technician: TechnicianDefined, *, active: bool) -> TechnicianRoste
         level=technician.level,
         capacity=technician.capacity,
         active=active,
+        products=technician.products,
+        tiers=technician.tiers,
+        conflicts=technician.conflicts,
+        shift=technician.shift,
     )
 
 
