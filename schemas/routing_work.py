@@ -6,13 +6,18 @@ reproduces every routing decision.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from schemas.contract import Contract, Instant
 from schemas.routing_policy import RoutingPolicy, Shift
 from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, TicketId, Tier
+
+DECLINED: Final = "declined"
+NOT_ACCEPTED: Final = "not accepted in time"
+DECLINED_REASONS: Final = (DECLINED, NOT_ACCEPTED)
+"""Why the ledger withdraws an offer whose technician gave the ticket back, or let the time for accepting it pass."""
 
 
 class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):

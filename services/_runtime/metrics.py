@@ -190,13 +190,33 @@ READ_MODEL_RESTARTS: Final = _counter(
 
 ROUTER_DECISIONS: Final = _counter(
     "router_decisions_total",
-    "What became of offers: assigned (at once or from the queue), by_hand, or queued for want of anyone.",
+    "What became of offers: assigned (at once or from the queue), by_hand, overflowed (to the pool's owner), queued "
+    "for want of anyone, or released (asked back from someone who is gone).",
     "outcome",
 )
 ROUTER_WAIT_SECONDS: Final = _histogram(
     "router_wait_seconds",
-    "Seconds from a ticket's first queueing to its assignment, declines and reopening included.",
+    "Seconds from a ticket's first queueing to its assignment, declines and reopening included, by priority.",
+    "priority",
     buckets=(1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0),
+)
+ROUTER_DECLINES: Final = _counter(
+    "router_declines_total", "Assignments given back by a technician, or (in_time false) never accepted.", "in_time"
+)
+ROUTER_ALARMS: Final = _counter(
+    "router_alarms_total",
+    "Tickets that a pool's owner was alarmed of, by reason: waited, nobody_able, all_declined.",
+    "reason",
+)
+ROUTER_QUEUE_TICKETS: Final = _gauge("router_queue_tickets", "Tickets that wait in a pool for a technician.", "pool")
+ROUTER_LOAD_WEIGHT: Final = _gauge("router_load_weight", "What the technicians of a pool hold, in weights.", "pool")
+ROUTER_CAPACITY_WEIGHT: Final = _gauge(
+    "router_capacity_weight", "What the technicians of a pool can hold; load divided by it is the utilisation.", "pool"
+)
+ROUTER_DECISION_SECONDS: Final = _histogram(
+    "router_decision_seconds",
+    "Seconds that the router took to decide one event of a pool, without reading and writing it.",
+    buckets=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0),
 )
 
 # ---------------------------------------------------------------- sla_monitor

@@ -8,13 +8,16 @@ from pydantic import Field
 
 from schemas.topics import DEAD_LETTERS, ROUTING_WORK
 from services._runtime.settings import RuntimeSettings, outlives
-from services.router.domain.assignment import Factors
+from services.router.domain.policy import Policy
 
 _HOUR_SECONDS: Final = 3600
 
 
 class RouterSettings(RuntimeSettings):
-    """Variables `AFTERCARE_ROUTER_<NAME>`. Factors rank technicians; all processes of a router share their values."""
+    """Variables `AFTERCARE_ROUTER_<NAME>`. Factors rank technicians; all processes of a router share their values.
+
+    They hold for pools whose directory entry states no routing policy of its own.
+    """
 
     router_load_factor: Annotated[float, Field(ge=0.01, le=100)] = Field(
         default=1.0,
@@ -37,10 +40,10 @@ class RouterSettings(RuntimeSettings):
     )
 
     @property
-    def factors(self) -> Factors:
-        """How much each weigher counts."""
-        return Factors(
-            load=self.router_load_factor,
-            continuity=self.router_continuity_factor,
-            skill_match=self.router_skill_match_factor,
+    def policy(self) -> Policy:
+        """By what pools assign that state no policy."""
+        return Policy(
+            load_factor=self.router_load_factor,
+            continuity_factor=self.router_continuity_factor,
+            skill_match_factor=self.router_skill_match_factor,
         )

@@ -2,11 +2,14 @@
 
 A partition holds several pools; every key begins with its pool:
 
+    <pool>/policy                        Ruled
     <pool>/technician/<technician id>    Member
+    <pool>/tally/<technician id>         Tally
     <pool>/offer/<ticket id>             Waiting, Held or Ended
+    <pool>/release                       Releasing
 
-`Pools` is derived from these states alone: rosters with loads, and queues. `Draft` shows a decision what it has changed
-so far, and puts everything back: the engine is the one that makes changes.
+`Pools` is derived from these states alone: rosters with loads, queues, and who is to give back what. `Draft` shows a
+decision what it has changed so far, and puts everything back: the engine is the one that makes changes.
 """
 
 from __future__ import annotations
@@ -18,48 +21,104 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
+from schemas.ticket_assignments import ReleaseReason
+from services.router.domain.policy import Policy
 from services.router.domain.queue import Queue
 from services.router.domain.roster import Roster
+from services.router.domain.tally import Tally
 from services.router.domain.work import Technician, Work
 
 STATE_VERSION: Final = 1
 
 
+class Ruled(msgspec.Struct, frozen=True, array_like=True, tag="ruled"):
+    """By which policy the pool assigns.
+
+    After it changed, all that waits is looked at again, in slices: `swept` is the last ticket id that was, None once
+    all were.
+    """
+
+    policy: Policy
+    swept: str | None = None
+
+
+class Gone(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Since when someone does not work, and why; what they hold is taken off them after the pool's grace."""
+
+    since: datetime
+    reason: ReleaseReason
+
+
 class Member(msgspec.Struct, frozen=True, array_like=True, tag="member", gc=False):
-    """A technician of the pool."""
+    """A technician of the pool. `leaving`: gone for longer than the grace, so that they give back what they hold."""
 
     technician: Technician
+    gone: Gone | None = None
+    leaving: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True, tag="waiting", gc=False):
-    """An offer that nobody can take now. `offered_at` is when the ledger's cause for it occurred."""
+    """An offer that nobody can take now. `offered_at` is when the ledger's cause for it occurred.
+
+    `groups_told` counts the overflow groups of which it was told that they are asked; `alarmed` says whether the pool's
+    owner was.
+    """
 
     tenant: str
     offered_at: datetime
     work: Work
+    groups_told: int = 0
+    alarmed: bool = False
 
     @property
     def generation(self) -> int:
         """The ledger's number of the offer."""
         return self.work.generation
 
+    @property
+    def waiting_since(self) -> datetime:
+        """When the ticket came to need a technician."""
+        return self.work.waiting_since
+
 
 class Held(msgspec.Struct, frozen=True, array_like=True, tag="held", gc=False):
-    """An offer that a technician was proposed for, and that weighs on them until it is withdrawn."""
+    """An offer that a technician was proposed for, and that weighs on them until it is withdrawn.
+
+    `released` says that the ledger was asked to offer it anew; `stays` that it is not to be, since it was given by hand
+    to someone who was gone.
+    """
 
     generation: int
     technician_id: str
     weight: int
+    tenant: str
+    priority: str
+    queued_at: datetime
+    waiting_since: datetime
+    due_at: datetime | None = None
+    released: bool = False
+    stays: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended", gc=False):
-    """The last generation of a ticket that needs nobody now; kept for a while so that copies of it do nothing."""
+    """The last generation of a ticket that needs nobody now; kept for a while so that copies of it do nothing.
+
+    `ended_at` is when the ledger's cause occurred: an offer of the same cause goes on waiting from `waiting_since`.
+    """
 
     generation: int
+    waiting_since: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Releasing(msgspec.Struct, frozen=True, array_like=True, tag="releasing", gc=False):
+    """Work of people who are gone is being given back, slice by slice; `slices` counts them."""
+
+    slices: int = 0
 
 
 Offer: TypeAlias = Waiting | Held | Ended
-State: TypeAlias = Member | Waiting | Held | Ended
+State: TypeAlias = Ruled | Member | Tally | Waiting | Held | Ended | Releasing
 
 
 def prefix_of(pool: str) -> str:
@@ -67,9 +126,34 @@ def prefix_of(pool: str) -> str:
     return pool.replace("%", "%25").replace("/", "%2F")
 
 
+def pool_of(key: str) -> str:
+    """The pool of a key."""
+    return key.partition("/")[0].replace("%2F", "/").replace("%25", "%")
+
+
+def name_in(key: str) -> str:
+    """Which technician or ticket a key is about."""
+    return key.split("/", 2)[2]
+
+
+def policy_key(pool: str) -> str:
+    """The store key of a pool's policy."""
+    return f"{prefix_of(pool)}/policy"
+
+
+def release_key(pool: str) -> str:
+    """The store key under which a pool's people who are gone give back their work."""
+    return f"{prefix_of(pool)}/release"
+
+
 def technician_key(pool: str, technician_id: str) -> str:
     """The store key of a technician."""
     return f"{prefix_of(pool)}/technician/{technician_id}"
+
+
+def tally_key(pool: str, technician_id: str) -> str:
+    """The store key of what a technician was assigned lately."""
+    return f"{prefix_of(pool)}/tally/{technician_id}"
 
 
 def offer_key(pool: str, ticket_id: str) -> str:
@@ -78,19 +162,64 @@ def offer_key(pool: str, ticket_id: str) -> str:
 
 
 class Pool:
-    """One pool as decisions see it."""
+    """One pool as decisions see it. `held` has what each technician holds, by ticket id."""
 
-    __slots__ = ("queue", "roster")
+    __slots__ = ("held", "leaving", "policy", "queue", "roster")
 
-    def __init__(self) -> None:
-        self.roster = Roster()
-        self.queue = Queue()
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.roster = Roster(policy)
+        self.queue = Queue(policy)
+        self.held: dict[str, dict[str, Held]] = {}
+        self.leaving: set[str] = set()
+
+    def advance(self, now: datetime) -> None:
+        """Catch up with what time alone has changed."""
+        self.roster.advance(now)
+        self.queue.advance(now)
+
+    def rule(self, policy: Policy) -> None:
+        """Go by another policy."""
+        self.policy = policy
+        self.roster.rule(policy)
+        self.queue.rule(policy)
+
+    def replace_offer(self, ticket_id: str, old: State | None, new: State | None) -> None:
+        """Take what is known of a ticket out and the new in."""
+        if isinstance(old, Held):
+            held = self.held[old.technician_id]
+            del held[ticket_id]
+            if not held:
+                del self.held[old.technician_id]
+            self.roster.add_load(old.technician_id, -old.weight)
+        elif isinstance(old, Waiting):
+            self.queue.remove(old.work)
+        if isinstance(new, Held):
+            self.held.setdefault(new.technician_id, {})[ticket_id] = new
+            self.roster.add_load(new.technician_id, new.weight)
+        elif isinstance(new, Waiting):
+            self.queue.add(new.work)
+
+    def replace_member(self, old: State | None, new: State | None) -> None:
+        """Take a technician out and in."""
+        before, after = (each if isinstance(each, Member) else None for each in (old, new))
+        if before is not None and before.leaving:
+            self.leaving.discard(before.technician.technician_id)
+        if after is not None and after.leaving:
+            self.leaving.add(after.technician.technician_id)
+        self.roster.replace(
+            before.technician if before is not None else None, after.technician if after is not None else None
+        )
 
 
 class Pools:
-    """The partition's pools: the topology's index. Equal states give equal pools, in whatever order they came."""
+    """The partition's pools: the topology's index. Equal states give equal pools, in whatever order they came.
 
-    def __init__(self) -> None:
+    `policy` holds for pools that have stated none.
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy if policy is not None else Policy()
         self._pools: dict[str, Pool] = {}
 
     def pool(self, pool: str) -> Pool:
@@ -100,33 +229,21 @@ class Pools:
     def replace(self, key: str, old: State | None, new: State | None) -> None:
         """Take `old` out and `new` in."""
         pool = self._at(key.partition("/")[0])
-        if isinstance(old, Member) or isinstance(new, Member):
-            pool.roster.replace(_technician(old), _technician(new))
-            return
-        if old is not None:
-            _add(pool, old, -1)
-        if new is not None:
-            _add(pool, new, 1)
+        kind = type(new if new is not None else old)
+        if kind is Member:
+            pool.replace_member(old, new)
+        elif kind is Tally:
+            pool.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
+        elif kind is Ruled:
+            pool.rule(new.policy if isinstance(new, Ruled) else self._policy)
+        elif kind is not Releasing:
+            pool.replace_offer(name_in(key), old, new)
 
     def _at(self, prefix: str) -> Pool:
         pool = self._pools.get(prefix)
         if pool is None:
-            pool = self._pools[prefix] = Pool()
+            pool = self._pools[prefix] = Pool(self._policy)
         return pool
-
-
-def _technician(state: State | None) -> Technician | None:
-    return state.technician if isinstance(state, Member) else None
-
-
-def _add(pool: Pool, state: State, sign: int) -> None:
-    if isinstance(state, Held):
-        pool.roster.add_load(state.technician_id, sign * state.weight)
-    elif isinstance(state, Waiting):
-        if sign > 0:
-            pool.queue.add(state.work)
-        else:
-            pool.queue.remove(state.work)
 
 
 class States(Protocol):

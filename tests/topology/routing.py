@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.contract import Contract
-from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, TechnicianRostered
+from schemas.routing_policy import RoutingPolicy
+from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, RoutingPolicyStated, TechnicianRostered
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Level, Presence, Tier
 from services._runtime.engine.driver import START, TopologyDriver
@@ -46,13 +47,20 @@ def rostered(technician_id: str, *skills: str, **changes: Any) -> TechnicianRost
         "languages": [Language.EN],
         "level": Level.L1,
         "capacity": 2,
+        "team": "first",
     }
-    return TechnicianRostered.new(technician_id=technician_id, team="first", **{**stated, **changes})
+    return TechnicianRostered.new(technician_id=technician_id, **{**stated, **changes})
 
 
 def present(technician_id: str, presence: Presence, pool: str = POOL) -> PresenceChanged:
     """A technician comes or goes."""
     return PresenceChanged.new(technician_id=technician_id, pool=pool, presence=presence)
+
+
+def ruled(pool: str = POOL, version: int = 1, **rules: Any) -> RoutingPolicyStated:
+    """The pool's policy, given as its rules in JSON's plain values."""
+    policy = RoutingPolicy.closed_validate({"version": version, **rules}).to_struct()
+    return RoutingPolicyStated.new(pool=pool, policy=policy)
 
 
 class Router:

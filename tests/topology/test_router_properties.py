@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from schemas.contract import Contract, replace
-from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, TechnicianRostered
+from schemas.routing_policy import Shift
+from schemas.routing_work import (
+    OfferMade,
+    OfferWithdrawn,
+    PresenceChanged,
+    RoutingPolicyStated,
+    TechnicianRostered,
+)
 from schemas.ticket_assignments import AssignmentMade
 from schemas.topics import TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Presence
 from services._runtime.engine.topology import Event
-from services.router.domain.filters import capacity, declined, language, level, presence, skill
-from services.router.domain.work import Technician, Work, order_of, profile_of, requirement_of
-from services.router.state import Held, Member, Waiting
-from tests.topology.routing import Router, minutes, offer, present, rostered, withdrawal
+from services.router.domain.explaining import verdicts_on
+from services.router.domain.instants import microseconds_of
+from services.router.domain.policy import Policy
+from services.router.domain.shifts import WEEKDAYS
+from services.router.domain.tally import NOTHING_YET, Tally, tallied
+from services.router.domain.work import Technician, Work, order_of, requirement_of
+from services.router.handlers.topology import waiting_since, work_of
+from services.router.state import Held, Member, Ruled, State, Waiting, offer_key
+from tests.topology.routing import (
+    POOL,
+    SETTINGS,
+    Router,
+    minutes,
+    offer,
+    present,
+    rostered,
+    ruled,
+    withdrawal,
+)
 
 NAMES = ("an", "bo", "chen")
 TICKETS = tuple(f"T-{number}" for number in range(8))
 SKILLS = ("db", "net")
+DAY = Shift.new(timezone="UTC", hours={day: [["08:05", "08:40"]] for day in WEEKDAYS})
 
 STEPS = st.sampled_from([1, 1, 1, 1, 0, -1, 2])
 """How far a record is from its ticket's current generation: 0 is a copy, -1 is late, 2 is after a lost one."""
@@ -37,6 +60,8 @@ roster_events = st.builds(
     skills=skills,
     capacity=st.integers(0, 3),
     active=st.sampled_from([True, True, True, False]),
+    team=st.sampled_from(["first", "second"]),
+    shift=st.sampled_from([None, None, None, DAY]),
     languages=st.sampled_from([[Language.EN], [Language.EN], [Language.EN, Language.ZH_CN]]),
 )
 presence_events = st.builds(
@@ -55,6 +80,18 @@ offers = st.builds(
     declined_by=st.just([]) | st.lists(st.sampled_from(NAMES), max_size=1),
     last_technician_id=st.none() | st.sampled_from(NAMES),
     wanted_technician_id=st.sampled_from([None, None, None, None, *NAMES]),
+)
+policy_events = st.builds(
+    ruled,
+    skill_tiers=st.sampled_from([[], [{"skills": ["net"], "after_seconds": 600}]]),
+    groups=st.sampled_from([[], [{"teams": ["first"]}, {"teams": ["second"], "after_seconds": 900}]]),
+    rate_limit=st.sampled_from([None, None, {"assignments": 2, "window_seconds": 1_200}]),
+    fairness_factor=st.sampled_from([0, 0.5]),
+    idle_factor=st.sampled_from([0, 0.5]),
+    ageing_seconds=st.sampled_from([None, 600]),
+    owner_id=st.sampled_from([None, "head"]),
+    owner_takes=st.booleans(),
+    offline_grace_seconds=st.sampled_from([None, 300]),
 )
 withdrawals = st.builds(withdrawal, st.sampled_from(TICKETS), STEPS.map(lambda step: step - 1))
 start = st.just([rostered(name, "db", "net", capacity=1) for name in NAMES])
@@ -78,96 +115,135 @@ def numbered(history: list[Contract]) -> list[Contract]:
 histories = st.builds(
     lambda first, then: numbered([*first, *then]),
     st.just([]) | start,
-    st.lists(st.one_of(roster_events, presence_events, offers, offers, offers, withdrawals), min_size=15, max_size=40),
+    st.lists(
+        st.one_of(*2 * [roster_events, presence_events, offers, offers, withdrawals], offers, policy_events),
+        min_size=15,
+        max_size=40,
+    ),
 )
 
 
-def suits(work: Work, person: Technician, load: int) -> bool:
-    """Whether every filter keeps someone, asked one by one."""
-    requirement, profile = requirement_of(work), profile_of(person)
-    return (
-        person.rostered
-        and presence.keeps(person.presence)
-        and skill.keeps(requirement, profile)
-        and level.keeps(requirement, profile)
-        and language.keeps(requirement, profile)
-        and load <= capacity.highest_load(requirement, profile)
-        and declined.keeps(work, person.technician_id)
-    )
-
-
 class Ledger(NamedTuple):
-    """A pool as its states tell: who there is, what they hold, what waits."""
+    """A pool as its states tell: who there is, what they hold and got, what waits, by which rules, and when."""
 
     people: dict[str, Technician]
     held: dict[str, Held]
     waiting: dict[str, Work]
+    tallies: dict[str, Tally]
+    policy: Policy
+    now: datetime
 
     @classmethod
     def of(cls, router: Router) -> Ledger:
         states = router.driver.states()
+        ruled = [s.policy for s in states.values() if isinstance(s, Ruled)]
         return cls(
             {s.technician.technician_id: s.technician for s in states.values() if isinstance(s, Member)},
             {key.rpartition("/")[2]: s for key, s in states.items() if isinstance(s, Held)},
             {s.work.ticket_id: s.work for s in states.values() if isinstance(s, Waiting)},
+            {key.rpartition("/")[2]: s for key, s in states.items() if isinstance(s, Tally)},
+            ruled[0] if ruled else SETTINGS.policy,
+            router.driver.now,
         )
 
     def load_of(self, technician_id: str) -> int:
         return sum(each.weight for each in self.held.values() if each.technician_id == technician_id)
 
+    def suits(self, work: Work, person: Technician) -> bool:
+        """Whether every filter keeps someone, asked one by one."""
+        requirement = requirement_of(work, self.policy, self.now)
+        held, tally = self.load_of(person.technician_id), self.tallies.get(person.technician_id, NOTHING_YET)
+        return person.rostered and all(
+            verdicts_on(work, requirement, person, held, tally, self.policy, self.now).values()
+        )
 
-def work_of(data: OfferMade) -> Work:
-    stated = {name: getattr(data, name) for name in Work.__struct_fields__}
-    return Work(**{**stated, "skills": tuple(data.skills), "declined_by": tuple(data.declined_by)})
-
-
-def check_step(before: Ledger, cause: Contract, made: list[AssignmentMade], after: Ledger) -> None:
-    """Follow the assignments of one step one by one from the state before it; each must be right when it is made."""
-    held, waiting = dict(before.held), dict(before.waiting)
-    if isinstance(cause, (OfferMade, OfferWithdrawn)) and (made or before != after):
-        held.pop(cause.ticket_id, None)
-        waiting.pop(cause.ticket_id, None)
-        if isinstance(cause, OfferMade):
-            waiting[cause.ticket_id] = work_of(cause)
-    people = after.people
-    for each in made:
-        now = Ledger(people, held, waiting)
-        work = waiting.pop(each.ticket_id)
-        load = now.load_of(each.technician_id)
-        held[each.ticket_id] = Held(each.generation, each.technician_id, work.weight)
-        if each.by_hand:
-            assert each.technician_id == work.wanted_technician_id
-            continue
-        person = people[each.technician_id]
-        assert suits(work, person, load)
-        overtaken = [
-            other for other in waiting.values() if order_of(other) < order_of(work) and suits(other, person, load)
+    def idle(self) -> list[tuple[str, str]]:
+        """Work that waits beside someone who could take it."""
+        return [
+            (work.ticket_id, person.technician_id)
+            for work in self.waiting.values()
+            for person in self.people.values()
+            if self.suits(work, person)
         ]
-        assert not overtaken
-    assert (held, waiting) == (after.held, after.waiting)
 
 
-@given(histories)
-@settings(max_examples=200, deadline=None)
-def test_every_assignment_keeps_every_rule_and_overtakes_nothing(history: list[Contract]) -> None:
+def check_step(before: Ledger, old: State | None, cause: Contract, made: list[AssignmentMade], after: Ledger) -> None:
+    """Follow the assignments of one step one by one from the state before it; each must be right when it is made."""
+    now = after._replace(held=dict(before.held), waiting=dict(before.waiting), tallies=dict(before.tallies))
+    if isinstance(cause, (OfferMade, OfferWithdrawn)) and (made or before != after):
+        now.held.pop(cause.ticket_id, None)
+        now.waiting.pop(cause.ticket_id, None)
+        if isinstance(cause, OfferMade):
+            now.waiting[cause.ticket_id] = work_of(cause, waiting_since(old, after.now, after.now))
+    for each in made:
+        work, person = now.waiting.pop(each.ticket_id), now.people.get(each.technician_id)
+        check_one(each, work, person, now)
+        now.held[each.ticket_id] = holding(each, work)
+        if person is not None and person.rostered:
+            tally = now.tallies.get(each.technician_id, NOTHING_YET)
+            now.tallies[each.technician_id] = tallied(tally, work.weight, now.policy, microseconds_of(now.now))
+    assert {(key, held.generation, held.technician_id) for key, held in now.held.items()} == {
+        (key, held.generation, held.technician_id) for key, held in after.held.items()
+    }
+    assert now.waiting == after.waiting
+
+
+def check_one(made: AssignmentMade, work: Work, person: Technician | None, now: Ledger) -> None:
+    if made.by_hand:
+        assert made.technician_id == work.wanted_technician_id
+        return
+    if made.overflowed:
+        assert made.technician_id == now.policy.owner_id
+        return
+    assert person is not None
+    assert now.suits(work, person)
+    place = order_of(work, now.policy, now.now)
+    overtaken = [
+        other
+        for other in now.waiting.values()
+        if order_of(other, now.policy, now.now) < place and now.suits(other, person)
+    ]
+    assert not overtaken
+
+
+def holding(made: AssignmentMade, work: Work) -> Held:
+    return Held(
+        made.generation, made.technician_id, work.weight, "acme", work.priority, work.queued_at, work.waiting_since
+    )
+
+
+@given(histories, st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)), max_size=4))
+@settings(max_examples=75, deadline=None)
+def test_every_assignment_keeps_every_rule_and_overtakes_nothing(
+    history: list[Contract], waits: list[tuple[int, int]]
+) -> None:
     router = Router()
-    for cause in history:
+    for number, cause in enumerate(history):
+        for minutes_passed in (passed for at, passed in waits if at == number):
+            router.driver.advance(60 * minutes_passed)
+            assert Ledger.of(router).idle() == []
+        router.driver.read(TICKET_ASSIGNMENTS)
         before = Ledger.of(router)
+        old = router.driver.state(offer_key(POOL, getattr(cause, "ticket_id", "")))
         made = [event.data for event in router.send(cause) if isinstance(event.data, AssignmentMade)]
         after = Ledger.of(router)
-        check_step(before, cause, made, after)
-        idle = [
-            (work.ticket_id, person.technician_id)
-            for work in after.waiting.values()
-            for person in after.people.values()
-            if suits(work, person, after.load_of(person.technician_id))
-        ]
-        assert idle == [], "work waits beside someone who could take it"
+        check_step(before, old, cause, made, after)
+        assert after.idle() == [], "work waits beside someone who could take it"
     assert router.driver.dead_letters() == []
 
 
+@given(histories, st.integers(0, 7_200))
+@settings(max_examples=50, deadline=None)
+def test_nothing_waits_without_a_word_once_its_time_is_over(history: list[Contract], more_seconds: int) -> None:
+    router = Router()
+    for cause in history:
+        router.send(cause)
+    router.driver.advance(3_600 + more_seconds)
+    assert all(state.alarmed for state in router.waiting())
+
+
 @given(histories, st.sets(st.integers(0, 40)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_crash_at_any_moment_changes_no_assignment(history: list[Contract], crashes: set[int]) -> None:
     steady, crashing = Router(), Router()
     for number, cause in enumerate(history):
@@ -182,11 +258,11 @@ def test_a_crash_at_any_moment_changes_no_assignment(history: list[Contract], cr
 @given(histories)
 @settings(max_examples=50, deadline=None)
 def test_every_record_a_second_time_changes_nothing(history: list[Contract]) -> None:
-    """Roster and presence are left out: they state what is now, so an old one again is news."""
+    """Roster, presence and policy are left out: they state what is now, so an old one again is news."""
     router = Router()
     for cause in history:
         router.send(cause)
-        if isinstance(cause, (TechnicianRostered, PresenceChanged)):
+        if isinstance(cause, (TechnicianRostered, PresenceChanged, RoutingPolicyStated)):
             continue
         states = router.driver.states()
         assert router.send(cause) == []
@@ -212,6 +288,7 @@ REACHED = {
     "freed capacity is given on": lambda cause, events: isinstance(cause, OfferWithdrawn) and bool(events),
     "a newer offer frees an older one": lambda cause, events: isinstance(cause, OfferMade) and len(events) > 1,
     "the roster admits waiting work": lambda cause, events: isinstance(cause, TechnicianRostered) and bool(events),
+    "another policy admits waiting work": lambda cause, events: isinstance(cause, RoutingPolicyStated) and bool(events),
     "presence admits waiting work": lambda cause, events: isinstance(cause, PresenceChanged) and bool(events),
 }
 
@@ -225,11 +302,3 @@ def test_the_histories_reach_what_the_properties_are_about(wanted: Callable[[Con
 
     tries = settings(max_examples=500, database=None, phases=[Phase.generate], derandomize=True, deadline=None)
     find(histories, is_reached, settings=tries)
-
-
-def test_work_of_an_offer_is_what_the_router_keeps() -> None:
-    router = Router()
-    data = offer("T-1", skills=["db"], declined_by=["bo"], due_at=minutes(3))
-    router.send(data)
-    kept = Ledger.of(router).waiting["T-1"]
-    assert msgspec.to_builtins(kept) == msgspec.to_builtins(work_of(data))

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from schemas.parts import Actor
+from schemas.routing_work import DECLINED
 from schemas.ticket_commands import (
     AcceptAssignment,
     AcknowledgeEscalation,
@@ -95,7 +96,7 @@ def accept_assignment(story: Story, command: AcceptAssignment) -> Outcome | Refu
 
 def decline_assignment(story: Story, command: DeclineAssignment) -> Outcome | Refusal:
     """The assignee gives it back: it goes to someone else and keeps its age."""
-    return taken_back(story, command.reason, "declined")
+    return taken_back(story, command.reason, DECLINED)
 
 
 def taken_back(story: Story, reason: str, queued_because: str) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from schemas.routing_work import NOT_ACCEPTED
 from schemas.vocabulary import Status
 from services.intake.domain.commands import closed, taken_back
 from services.intake.domain.policy import LedgerPolicy
@@ -28,7 +29,7 @@ def time_out(ticket: Ticket, moment: Moment, policy: LedgerPolicy) -> Outcome | 
     """What becomes of a ticket whose `wakes_at` has come."""
     if ticket.status is Status.ASSIGNED:
         reason = f"not accepted within {policy.accept_within_seconds:g} s"
-        return taken_back(Story(ticket, moment, policy), reason, "not accepted in time")
+        return taken_back(Story(ticket, moment, policy), reason, NOT_ACCEPTED)
     if ticket.status is Status.RESOLVED:
         return closed(Story(ticket, moment, policy), f"no objection within {policy.close_after_seconds:g} s")
     if ticket.status is Status.CLOSED:

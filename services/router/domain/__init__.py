@@ -1,5 +1,6 @@
 """Who gets which work, as pure functions over values and two sorted structures.
 
-Reading order: `work` (the words), `filters` (who can't), `weights` (who should rather), `roster` (technicians in
-groups of equals), `queue` (waiting work in order), `assignment` (the decision).
+Reading order: `policy` (the rules as data), `work` (the words), `tally`, `shifts` and `standing` (who takes work at a
+moment), `filters` (who can't), `weights` (who should rather), `roster` (technicians in groups of equals), `queue`
+(waiting work in order), `assignment` (the decision), `explaining` (the same the plain way, with every candidate).
 """

@@ -1,45 +1,35 @@
-"""Who gets a piece of work: filters drop, weights rank the rest, the id settles ties.
+"""Who gets a piece of work: filters drop, weights rank the rest; equals go by idleness, then by id.
 
-The outcome is that of asking every filter and weigher about every technician (a test compares the two); the groups of
-the roster only save the asking. In a group all are equal but for load and name, so its best are its least loaded, and
-only the technician of the last cycle may rank higher than their place.
+The outcome is that of asking every filter and weigher about every technician (`explaining` does, and a test compares
+the two); the groups of the roster only save the asking. Groups and their cells are looked at from the best on, until
+none of the others can hold one of the first three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
-from operator import itemgetter
+from heapq import heapify, heappop, heapreplace
 from typing import Final, NamedTuple
 
 import msgspec
 
+from schemas.routing_policy import RoutingFilter
 from services.router.domain import filters
-from services.router.domain.filters import capacity, declined
-from services.router.domain.roster import Able, Group, Roster
-from services.router.domain.weights import continuity, load, skill_match
-from services.router.domain.work import Profile, Requirement, Technician, Work, profile_of, requirement_of
+from services.router.domain.filters import capacity
+from services.router.domain.roster import Able, Group, Place, Roster
+from services.router.domain.weights import fairness, load
+from services.router.domain.weights.total import Moment, Person, basis_of, parts_of
+from services.router.domain.work import Profile, Requirement, Technician, Work, profile_of
 
 PLACES: Final = 3
 """How many an assignment names: the winner and the next two."""
 
-WEIGHT_DIGITS: Final = 6
-"""Weights are compared as they are shown. Steps of load are coarser than this (see `Factors`)."""
-
-
-class Factors(msgspec.Struct, frozen=True):
-    """How much each weigher counts.
-
-    `load` is at least 0.01, so that with a capacity of at most 1,000 one more held weight always shows in the sum.
-    """
-
-    load: float = 1.0
-    continuity: float = 0.5
-    skill_match: float = 0.1
+_SAME: Final = 2e-6
+"""Two sums of the same numbers in another order may be rounded apart by this much."""
 
 
 class Ranked(NamedTuple):
-    """Someone who may take the work; a higher weight ranks first."""
+    """Someone who may take the work; a higher weight ranks first, then who has been idle for longer, then the id."""
 
     technician_id: str
     weight: float
@@ -60,113 +50,170 @@ class Choice(msgspec.Struct, frozen=True):
         return self.ranked[0].technician_id if self.ranked else None
 
 
-def choose(work: Work, roster: Roster, factors: Factors) -> Choice:
-    """The best for the work among those whom every filter keeps."""
-    requirement = requirement_of(work)
+class Rank(NamedTuple):
+    """How candidates sort, best first."""
+
+    weight_below: float
+    last_at: int
+    technician_id: str
+
+
+def choose(work: Work, requirement: Requirement, roster: Roster) -> Choice:
+    """The best for the work, which asks for `requirement` by now, among those whom every filter keeps."""
     able = roster.able(requirement)
-    contest = _Contest(work, requirement, roster, factors)
-    absent = full = refused = 0
-    fronts: list[tuple[float, str, _Line]] = []
-    for group, match in able.groups:
-        ready = group.ready
-        fitting = group.count_up_to(capacity.highest_load(requirement, group.profile))
-        absent += group.members - len(ready)
-        full += len(ready) - fitting
-        if fitting:
-            line = _Line(group, match, fitting)
-            if work.declined_by:
-                refused += contest.count_declined(group)
-            front = contest.front_of(line)
-            if front is not None:
-                held, technician_id = front
-                fronts.append((-contest.weigh(line.group.profile, match, held), technician_id, line))
-    # Whoever is among the first three stands in a line whose front is, too. Continuity changes that for one only.
-    fronts.sort(key=_FRONT)
-    ranked = {each for *_, line in fronts[:PLACES] for each in contest.best_of(line)}
-    ranked.update(contest.last_of_cycle(able))
-    dropped = {**able.dropped, filters.PRESENCE: absent, filters.CAPACITY: full, filters.DECLINED: refused}
-    return Choice(tuple(sorted(ranked, key=_place)[:PLACES]), dropped)
+    contest = _Contest(work, requirement, roster)
+    dropped = {**able.dropped, **dict.fromkeys(_LATER, 0)}
+    fronts: list[_Front] = []
+    willing = 0
+    for number, (group, match) in enumerate(able.groups):
+        for reason, count in group.away.items():
+            dropped[reason] += count
+        if group.ready:
+            highest_load = capacity.highest_load(requirement, group.profile)
+            full = group.count_over(highest_load)
+            dropped[filters.CAPACITY] += full
+            willing += group.ready - full
+            if full < group.ready:
+                fronts += contest.next_front(number, group, match, 0)
+    barred = contest.barred(able, willing, dropped)
+    ranks = contest.best(able, fronts, barred)
+    return Choice(tuple(Ranked(rank.technician_id, -rank.weight_below) for rank in ranks), dropped)
 
 
-def choose_wanted(work: Work, technician_id: str, roster: Roster, factors: Factors) -> Choice:
-    """A coordinator's choice, which no filter overrules; the next two are those whom `choose` would have taken."""
-    by_rule = choose(work, roster, factors)
-    requirement = requirement_of(work)
-    profile = profile_of(roster.find(technician_id) or Technician(technician_id))
-    match = skill_match.weigh(requirement, profile)
-    contest = _Contest(work, requirement, roster, factors)
-    wanted = contest.rank(profile, match, roster.load_of(technician_id), technician_id)
+def choose_wanted(work: Work, requirement: Requirement, technician_id: str, roster: Roster) -> Choice:
+    """Someone whom no filter overrules; the next two are those whom `choose` would have taken."""
+    by_rule = choose(work, requirement, roster)
+    wanted = Ranked(technician_id, -_Contest(work, requirement, roster).rank(technician_id).weight_below)
     others = [ranked for ranked in by_rule.ranked if ranked.technician_id != technician_id]
     return Choice((wanted, *others[: PLACES - 1]), by_rule.dropped)
 
 
-class _Line(NamedTuple):
-    """A group that is able to do the work: its `skill_match`, and how many of its ready ones have room (the first)."""
+def bars(work: Work, roster: Roster) -> dict[str, frozenset[str]]:
+    """Whom conflicts and declines keep from this very ticket, by filter."""
+    in_force = roster.policy.filters
+    conflicts = roster.conflicted(work.requester_id) if RoutingFilter.CONFLICT in in_force else ()
+    declined = work.declined_by if RoutingFilter.DECLINED in in_force else ()
+    return {filters.CONFLICT: frozenset(conflicts), filters.DECLINED: frozenset(declined)}
 
+
+_LATER: Final = (*filters.OF_STANDING, filters.CAPACITY, filters.OWNER, filters.CONFLICT, filters.DECLINED)
+
+
+class _Front(NamedTuple):
+    """The best that a cell of a group may hold, and which one it is; sorts by `weight_below`."""
+
+    weight_below: float
+    group_number: int
+    cell_number: int
     group: Group
     match: float
-    fitting: int
-
-
-_FRONT: Final = itemgetter(0, 1)
-
-
-def _place(ranked: Ranked) -> tuple[float, str]:
-    return (-ranked.weight, ranked.technician_id)
 
 
 class _Contest:
     """One piece of work and those who may take it."""
 
-    __slots__ = ("_factors", "_requirement", "_roster", "_work")
+    __slots__ = ("_policy", "_requirement", "_roster", "_work")
 
-    def __init__(self, work: Work, requirement: Requirement, roster: Roster, factors: Factors) -> None:
+    def __init__(self, work: Work, requirement: Requirement, roster: Roster) -> None:
         self._work = work
         self._requirement = requirement
         self._roster = roster
-        self._factors = factors
+        self._policy = roster.policy
 
-    def count_declined(self, group: Group) -> int:
-        """How many of those with room declined the work before."""
-        return sum(self._fits(technician_id, group) for technician_id in self._work.declined_by)
-
-    def front_of(self, line: _Line) -> tuple[int, str] | None:
-        """Load and id of the first in line, None where all of them declined."""
-        return next(self._willing(line), None) if self._work.declined_by else line.group.ready[0]
-
-    def best_of(self, line: _Line) -> list[Ranked]:
-        """The first of a line."""
-        first = islice(self._willing(line), PLACES)
-        return [self.rank(line.group.profile, line.match, held, technician_id) for held, technician_id in first]
-
-    def last_of_cycle(self, able: Able) -> list[Ranked]:
-        """The technician who worked on the ticket last, where every filter keeps them."""
-        technician_id = self._work.last_technician_id
-        if technician_id is None or not declined.keeps(self._work, technician_id):
-            return []
-        held = self._roster.load_of(technician_id)
-        return [
-            self.rank(group.profile, match, held, technician_id)
-            for group, match in able.groups
-            if self._fits(technician_id, group)
-        ]
-
-    def weigh(self, profile: Profile, match: float, held: int) -> float:
-        """The sum of the weighers that go by what someone is and holds."""
-        weight = self._factors.load * load.weigh(self._requirement, profile, held) + self._factors.skill_match * match
-        return round(weight, WEIGHT_DIGITS)
-
-    def rank(self, profile: Profile, match: float, held: int, technician_id: str) -> Ranked:
-        """Someone with the sum of all weighers."""
-        again = self._factors.continuity * continuity.weigh(self._work, technician_id)
-        return Ranked(technician_id, round(self.weigh(profile, match, held) + again, WEIGHT_DIGITS))
-
-    def _willing(self, line: _Line) -> Iterator[tuple[int, str]]:
-        return (place for place in islice(line.group.ready, line.fitting) if declined.keeps(self._work, place[1]))
-
-    def _fits(self, technician_id: str, group: Group) -> bool:
-        """Whether a technician is of this group, ready, and has room."""
+    def next_front(self, number: int, group: Group, match: float, start: int) -> list[_Front]:
+        """The front of the first cell from `start` on whose technicians have room; empty where there is none."""
         highest_load = capacity.highest_load(self._requirement, group.profile)
-        return (
-            self._roster.ready_group_of(technician_id) is group and self._roster.load_of(technician_id) <= highest_load
+        for cell_number in range(start, len(group.order)):
+            cell = group.order[cell_number]
+            if cell.load <= highest_load:
+                weight = self._basis(group.profile, match, cell.load, cell.assigned_weight, 1.0)
+                return [_Front(-weight, number, cell_number, group, match)]
+        return []
+
+    def barred(self, able: Able, willing: int, dropped: dict[str, int]) -> frozenset[str]:
+        """Count whom the filters of this very ticket drop; return those whom declines and conflicts do."""
+        if self._requirement.only is not None:
+            willing_owner = self._fits(self._requirement.only, able)
+            dropped[filters.OWNER] = willing - willing_owner
+        barred: frozenset[str] = frozenset()
+        for name, ids in bars(self._work, self._roster).items():
+            if ids:
+                asked = ids if self._requirement.only is None else ids & {self._requirement.only}
+                dropped[name] = sum(self._fits(each, able) for each in asked - barred)
+                barred |= ids
+        return barred
+
+    def best(self, able: Able, fronts: list[_Front], barred: frozenset[str]) -> list[Rank]:
+        """The first three among those who are not barred."""
+        found = {each: self.rank(each) for each in self._known(barred) if self._fits(each, able)}
+        ranks = sorted(found.values())[:PLACES]
+        if self._requirement.only is not None:
+            return ranks
+        heapify(fronts)
+        while fronts:
+            front = fronts[0]
+            if len(ranks) >= PLACES and front.weight_below > ranks[-1].weight_below + _SAME:
+                break
+            ranks = self._with_cell(ranks, front, barred, found)
+            following = self.next_front(front.group_number, front.group, front.match, front.cell_number + 1)
+            if following:
+                heapreplace(fronts, following[0])
+            else:
+                heappop(fronts)
+        return ranks
+
+    def rank(self, technician_id: str) -> Rank:
+        """Someone with the sum of all weighers."""
+        roster = self._roster
+        profile = profile_of(roster.find(technician_id) or Technician(technician_id), self._policy)
+        tally = roster.tally_of(technician_id)
+        person = Person(technician_id, profile, roster.load_of(technician_id), tally)
+        moment = Moment(roster.at_us, roster.day)
+        parts = parts_of(self._work, self._requirement, person, self._policy, moment)
+        return Rank(-parts.weight, tally.last_at, technician_id)
+
+    def _with_cell(
+        self, ranks: list[Rank], front: _Front, barred: frozenset[str], found: dict[str, Rank]
+    ) -> list[Rank]:
+        """The first three, with those of one more cell; the longest idle stand first in it."""
+        group, policy = front.group, self._policy
+        cell = group.order[front.cell_number]
+        taken = 0
+        candidates = list(ranks)
+        for last_at, technician_id in group.cells[cell]:
+            if technician_id in barred or technician_id in found:
+                continue
+            weight_below = self.rank(technician_id).weight_below if policy.idle_factor else front.weight_below
+            candidates.append(Rank(weight_below, last_at, technician_id))
+            taken += 1
+            if taken == PLACES:
+                break
+        candidates.sort()
+        return candidates[:PLACES]
+
+    def _known(self, barred: frozenset[str]) -> Iterator[str]:
+        """Those whom a weigher or a filter of this very ticket names, who may rank higher than their cell."""
+        work, requirement = self._work, self._requirement
+        owner = self._policy.owners.get(work.requester_id) if work.requester_id is not None else None
+        named = (work.last_technician_id, work.related_technician_id, owner, requirement.only)
+        for technician_id in dict.fromkeys(named):
+            if technician_id is None or technician_id in barred:
+                continue
+            if requirement.only is None or technician_id == requirement.only:
+                yield technician_id
+
+    def _fits(self, technician_id: str, able: Able) -> bool:
+        """Whether a technician is able, ready, and has room."""
+        place: Place | None = self._roster.place_of(technician_id)
+        if place is None or place.group not in able.known:
+            return False
+        return place.cell.load <= capacity.highest_load(self._requirement, place.group.profile)
+
+    def _basis(self, profile: Profile, match: float, held: int, assigned_weight: int, idleness: float) -> float:
+        policy = self._policy
+        return basis_of(
+            policy.load_factor * load.weigh(self._requirement, profile, held),
+            policy.skill_match_factor * match,
+            policy.fairness_factor * fairness.weigh(assigned_weight),
+            policy.idle_factor * idleness,
         )

@@ -1,64 +1,167 @@
 """The waiting work of a pool, in order, by what it asks for.
 
 Work of equal requirement waits in one line. Whoever becomes free looks at the head of each line that suits them and
-takes the first of these heads, so a head that suits nobody holds up no other line.
+takes the first of these heads, so a head that suits nobody holds up no other line. Waiting changes both: age raises the
+priority, and work that waited for long asks for less; `advance` catches up with that.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Container, Iterable
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import NamedTuple
 
-from services.router.domain.filters import capacity, declined, language, level, skill
-from services.router.domain.work import Order, Profile, Requirement, Work, order_of, requirement_of
+from schemas.routing_policy import RoutingFilter
+from services.router.domain.filters import capacity, conflict, declined, owner
+from services.router.domain.policy import Policy
+from services.router.domain.roster import dropped_by
+from services.router.domain.work import (
+    Order,
+    Profile,
+    Requirement,
+    Work,
+    loosens_at,
+    order_of,
+    raised_next_at,
+    requirement_of,
+)
+
+
+class Waiter(NamedTuple):
+    """Someone who could take more: who they are, what they hold, and the requesters they have a conflict with."""
+
+    technician_id: str
+    profile: Profile
+    load: int
+    conflicts: Container[str] = ()
+
+
+class Spot(NamedTuple):
+    """Where a piece of work stands: its line and its place in that."""
+
+    requirement: Requirement
+    order: Order
 
 
 class Queue:
     """All waiting work of a pool. Its order is that of `work.Order`, whatever the order of arrival."""
 
-    __slots__ = ("_lines", "_work")
-
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._at: datetime | None = None
         self._lines: dict[Requirement, list[Order]] = {}
         self._work: dict[str, Work] = {}
+        self._spots: dict[str, Spot] = {}
+        self._changing: list[tuple[datetime, str, int]] = []
 
     def __len__(self) -> int:
         return len(self._work)
 
+    def ticket_ids(self) -> Iterable[str]:
+        """The tickets that wait, in no order."""
+        return self._work.keys()
+
+    def spot_of(self, ticket_id: str) -> Spot:
+        """Where waiting work stands, and what it asks for by now; KeyError for work that does not wait."""
+        return self._spots[ticket_id]
+
+    def rule(self, policy: Policy) -> None:
+        """Go by another policy."""
+        if policy != self._policy:
+            self._policy = policy
+            self._rebuild()
+
+    def advance(self, now: datetime) -> None:
+        """Bring places to `now`; an earlier instant than before brings all of them anew."""
+        if self._at == now:
+            return
+        earlier = self._at is None or now < self._at
+        self._at = now
+        if earlier:
+            self._rebuild()
+            return
+        changing = self._changing
+        while changing and changing[0][0] <= now:
+            _, ticket_id, generation = heappop(changing)
+            work = self._work.get(ticket_id)
+            if work is not None and work.generation == generation:
+                self._take(ticket_id)
+                self._put(work)
+
     def add(self, work: Work) -> None:
         """Put work in its place."""
         self._work[work.ticket_id] = work
-        insort(self._lines.setdefault(requirement_of(work), []), order_of(work))
+        self._put(work)
 
     def remove(self, work: Work) -> None:
         """Take work out, wherever it stands."""
         del self._work[work.ticket_id]
-        requirement = requirement_of(work)
-        line = self._lines[requirement]
-        del line[bisect_left(line, order_of(work))]
-        if not line:
-            del self._lines[requirement]
+        self._take(work.ticket_id)
 
-    def first_for(self, technician_id: str, profile: Profile, load: int) -> Work | None:
-        """The first work that this person can take with what they hold now; the caller has seen their presence."""
+    def first_for(self, waiter: Waiter) -> Work | None:
+        """The first work that this person can take with what they hold now; the caller has seen that they are ready."""
         first: Order | None = None
         for requirement, line in self._lines.items():
             if first is not None and first < line[0]:
                 continue
-            if not _suits(requirement, profile, load):
+            if not _suits(requirement, waiter):
                 continue
-            order = self._first_in(line, technician_id)
+            order = self._first_in(line, waiter)
             if order is not None and (first is None or order < first):
                 first = order
         return self._work[first.ticket_id] if first is not None else None
 
-    def _first_in(self, line: list[Order], technician_id: str) -> Order | None:
-        return next((order for order in line if declined.keeps(self._work[order.ticket_id], technician_id)), None)
+    def _first_in(self, line: list[Order], waiter: Waiter) -> Order | None:
+        in_force = self._policy.filters
+        declines, conflicts = RoutingFilter.DECLINED in in_force, RoutingFilter.CONFLICT in in_force
+        for order in line:
+            work = self._work[order.ticket_id]
+            if declines and not declined.keeps(work, waiter.technician_id):
+                continue
+            if conflicts and not conflict.keeps(work, waiter.conflicts):
+                continue
+            return order
+        return None
+
+    def _put(self, work: Work) -> None:
+        # Before the first `advance` there is no now, and with it all find their places anew.
+        now = self._at if self._at is not None else work.waiting_since
+        spot = Spot(requirement_of(work, self._policy, now), order_of(work, self._policy, now))
+        self._spots[work.ticket_id] = spot
+        insort(self._lines.setdefault(spot.requirement, []), spot.order)
+        changes_at = _changes_at(work, self._policy, now)
+        if changes_at is not None:
+            heappush(self._changing, (changes_at, work.ticket_id, work.generation))
+
+    def _take(self, ticket_id: str) -> None:
+        requirement, order = self._spots.pop(ticket_id)
+        line = self._lines[requirement]
+        del line[bisect_left(line, order)]
+        if not line:
+            del self._lines[requirement]
+
+    def _rebuild(self) -> None:
+        self._lines.clear()
+        self._spots.clear()
+        self._changing.clear()
+        for work in self._work.values():
+            self._put(work)
 
 
-def _suits(requirement: Requirement, profile: Profile, load: int) -> bool:
+def _changes_at(work: Work, policy: Policy, now: datetime) -> datetime | None:
+    """When waiting alone changes next what the work asks for or where it stands."""
+    instants = [instant for instant in loosens_at(work, policy) if instant > now]
+    raised_at = raised_next_at(work, policy, now)
+    if raised_at is not None:
+        instants.append(raised_at)
+    return min(instants, default=None)
+
+
+def _suits(requirement: Requirement, waiter: Waiter) -> bool:
     return (
-        load <= capacity.highest_load(requirement, profile)
-        and level.keeps(requirement, profile)
-        and language.keeps(requirement, profile)
-        and skill.keeps(requirement, profile)
+        waiter.load <= capacity.highest_load(requirement, waiter.profile)
+        and owner.keeps(requirement, waiter.technician_id)
+        and dropped_by(requirement, waiter.profile) is None
     )

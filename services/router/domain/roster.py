@@ -1,101 +1,223 @@
-"""The technicians of a pool in groups of equals, each group sorted by load.
+"""The technicians of a pool in groups of equals, each group sorted so that its best are in front.
 
-A rule about what someone is (skill, level, language) is asked once a group, and its answer kept until the roster
-changes. Within a group only load, presence and name differ, so the next best is at the front, and how many would be
-overloaded is one search. Nothing here depends on the order in which technicians and loads came in: a rebuilt roster is
-the same roster.
+A rule about what someone is (skill, level, language, product, tier, team) is asked once a group, and its answer kept
+until the roster changes. Within a group technicians differ by what they hold, by what they got today and by when they
+got it last: those of equal load and day stand in one cell, longest idle first, and the cells are sorted by what load
+and fairness weigh. So the best of a group is the front of one of its first cells, and how many are full is counted by
+load.
+
+What only time changes (shifts, rate limit, midnight) is caught up with by `advance`. Nothing here depends on the order
+in which technicians, loads and tallies came in: a rebuilt roster is the same roster.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import Any, Final, NamedTuple
 
-from schemas.vocabulary import Language
 from services.router.domain import filters
-from services.router.domain.filters import language, level, presence, skill
-from services.router.domain.weights import skill_match
+from services.router.domain.filters import language, level, product, skill, team, tier
+from services.router.domain.instants import microseconds_of
+from services.router.domain.policy import Policy
+from services.router.domain.standing import READY, Standing, standing_of
+from services.router.domain.tally import NOTHING_YET, Tally, assigned_on, day_of
+from services.router.domain.weights import fairness, load, skill_match
 from services.router.domain.work import Profile, Requirement, Technician, profile_of
 
 ABILITIES_MAX: Final = 4_096
 """How many answers of `Roster.able` are kept; more kinds of work than this are looked up anew."""
 
 
-class Group:
-    """Technicians of one profile. `ready` holds (load, id) of those who take work, least loaded first."""
+class Cell(NamedTuple):
+    """Technicians of a group who hold the same and got the same today; the least `rank` stands first."""
 
-    __slots__ = ("members", "profile", "ready")
+    rank: float
+    load: int
+    assigned_weight: int
+
+
+class Place(NamedTuple):
+    """Where someone ready stands: the group, the cell in it, and (last assigned at, id) in that."""
+
+    group: Group
+    cell: Cell
+    line: tuple[int, str]
+
+
+class Group:
+    """Technicians of one profile: how many, how many of them each standing drops, and the ready ones in cells."""
+
+    __slots__ = ("away", "by_load", "cells", "members", "order", "profile", "ready")
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.members = 0
-        self.ready: list[tuple[int, str]] = []
+        self.ready = 0
+        self.away: Counter[str] = Counter()
+        self.by_load: Counter[int] = Counter()
+        self.cells: dict[Cell, list[tuple[int, str]]] = {}
+        self.order: list[Cell] = []
 
-    def count_up_to(self, load: int) -> int:
-        """How many of `ready` have at most this load; they stand first."""
-        return bisect_left(self.ready, (load + 1, ""))
+    def put(self, cell: Cell, line: tuple[int, str]) -> None:
+        """Someone ready takes their place."""
+        self.ready += 1
+        self.by_load[cell.load] += 1
+        standing = self.cells.get(cell)
+        if standing is None:
+            self.cells[cell] = [line]
+            insort(self.order, cell)
+        else:
+            insort(standing, line)
+
+    def take(self, cell: Cell, line: tuple[int, str]) -> None:
+        """Someone leaves their place."""
+        self.ready -= 1
+        self.by_load[cell.load] -= 1
+        if not self.by_load[cell.load]:
+            del self.by_load[cell.load]
+        standing = self.cells[cell]
+        del standing[bisect_left(standing, line)]
+        if not standing:
+            del self.cells[cell]
+            del self.order[bisect_left(self.order, cell)]
+
+    def count_over(self, load: int) -> int:
+        """How many ready ones hold more than this."""
+        return sum(count for held, count in self.by_load.items() if held > load)
 
 
 class Able(NamedTuple):
     """Who is able to do a kind of work: the groups, each with its `skill_match`, which is the same for all in it.
 
-    `dropped` has how many technicians skill, level and language dropped.
+    `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
+    profiles drops; `known` has the groups once more, to be asked for one.
     """
 
     groups: tuple[tuple[Group, float], ...]
+    members: int
     dropped: Mapping[str, int]
+    known: frozenset[Group]
 
 
 class Roster:
-    """Who is in the pool and what each one holds.
+    """Who is in the pool, what each one holds, and who is ready at the instant of `advance`.
 
     Loads are kept for people off the roster too: by hand they may hold work, and they may come back with it.
     """
 
-    __slots__ = ("_able", "_by_skill", "_groups", "_loads", "_ready_in", "_technicians", "members")
-
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.at_us = 0
+        self.day = 0
         self.members = 0
+        self.capacity = 0
+        self.load = 0
+        self._at: datetime | None = None
         self._technicians: dict[str, Technician] = {}
+        self._tallies: dict[str, Tally] = {}
+        self._loads: dict[str, int] = {}
+        self._standings: dict[str, Standing] = {}
+        self._places: dict[str, Place] = {}
+        self._changing: list[tuple[datetime, str]] = []
+        self._looked_at_again: dict[str, datetime] = {}
         self._groups: dict[Profile, Group] = {}
         self._by_skill: dict[str, dict[Profile, Group]] = {}
-        self._ready_in: dict[str, Group] = {}
-        self._loads: dict[str, int] = {}
-        self._able: dict[tuple[frozenset[str], int, Language], Able] = {}
+        self._able: dict[Requirement, Able] = {}
+        self._conflicts: dict[str, set[str]] = {}
+
+    # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def find(self, technician_id: str) -> Technician | None:
         """The technician as roster and presence have told, None where neither has."""
         return self._technicians.get(technician_id)
 
+    def everyone(self) -> Iterator[Technician]:
+        """All who are on the roster, by id."""
+        return (self._technicians[each] for each in sorted(self._technicians) if self._technicians[each].rostered)
+
     def load_of(self, technician_id: str) -> int:
         """The sum of the weights that they hold."""
         return self._loads.get(technician_id, 0)
 
-    def ready_group_of(self, technician_id: str) -> Group | None:
-        """The group in which they are ready to take work, None while they take none."""
-        return self._ready_in.get(technician_id)
+    def tally_of(self, technician_id: str) -> Tally:
+        """What they were assigned lately."""
+        return self._tallies.get(technician_id, NOTHING_YET)
+
+    def place_of(self, technician_id: str) -> Place | None:
+        """Where they stand ready to take work, None while they take none."""
+        return self._places.get(technician_id)
+
+    def conflicted(self, requester_id: str | None) -> Iterable[str]:
+        """The ids of those who have a conflict of interest with a requester."""
+        return self._conflicts.get(requester_id, ()) if requester_id is not None else ()
 
     def able(self, requirement: Requirement) -> Able:
-        """Who is able to do such work, whether or not they can take it now."""
-        kind = (requirement.skills, requirement.level, requirement.language)
-        able = self._able.get(kind)
+        """Who is able to do such work, whether or not they can take it now; `only` makes no difference."""
+        if requirement.only is not None:
+            requirement = requirement._replace(only=None)
+        able = self._able.get(requirement)
         if able is None:
             if len(self._able) >= ABILITIES_MAX:
                 self._able.clear()
-            able = self._able[kind] = self._find_able(requirement)
+            able = self._able[requirement] = self._find_able(requirement)
         return able
+
+    def could_ever(self, technician_id: str, requirement: Requirement) -> bool:
+        """Whether someone is able to do such work, and could carry it if they held nothing."""
+        technician = self._technicians.get(technician_id)
+        return (
+            technician is not None
+            and technician.rostered
+            and technician.capacity >= requirement.weight
+            and dropped_by(requirement, profile_of(technician, self.policy)) is None
+        )
+
+    def ids(self) -> list[str]:
+        """The ids of all who are known, in order."""
+        return sorted(self._technicians)
+
+    def ready_ids(self) -> list[str]:
+        """The ids of those who take work now, in order."""
+        return sorted(self._places)
+
+    # ── what changes ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def advance(self, now: datetime) -> None:
+        """Bring standings to `now`; an earlier instant than before, or another day, brings all of them anew."""
+        if self._at == now:
+            return
+        earlier = self._at is None or now < self._at
+        self._at, self.at_us = now, microseconds_of(now)
+        day = day_of(self.policy, self.at_us)
+        if earlier or day != self.day:
+            self.day = day
+            self._rebuild()
+            return
+        changing = self._changing
+        while changing and changing[0][0] <= now:
+            _, technician_id = heappop(changing)
+            self._looked_at_again.pop(technician_id, None)
+            technician = self._technicians.get(technician_id)
+            if technician is not None and technician.rostered:
+                self._stand_anew(technician)
+
+    def rule(self, policy: Policy) -> None:
+        """Go by another policy."""
+        if policy != self.policy:
+            self.policy = policy
+            self.day = day_of(policy, self.at_us)
+            self._rebuild()
 
     def replace(self, old: Technician | None, new: Technician | None) -> None:
         """Take `old` out and `new` in; each may be None, both are the same person."""
-        if old is not None and new is not None and old.rostered and new.rostered:
-            group = self._groups[profile_of(old)]
-            if group.profile == profile_of(new):
-                # Only their presence is another: what the groups are able to do stays true.
-                self._technicians[new.technician_id] = new
-                self._stand_down(old, group)
-                self._stand_by(new, group)
-                return
+        if old is not None and new is not None and old.rostered and new.rostered and self._is_only_elsewhere(old, new):
+            self._technicians[new.technician_id] = new
+            self._stand_anew(new)
+            return
         if old is not None:
             self._take_out(old)
         if new is not None:
@@ -103,60 +225,142 @@ class Roster:
 
     def add_load(self, technician_id: str, weight: int) -> None:
         """Change what someone holds by `weight`, which is negative when work is taken off them."""
-        load = self._loads.get(technician_id, 0)
-        group = self._ready_in.get(technician_id)
-        if group is not None:
-            del group.ready[bisect_left(group.ready, (load, technician_id))]
-            insort(group.ready, (load + weight, technician_id))
-        if load + weight:
-            self._loads[technician_id] = load + weight
+        held = self._loads.get(technician_id, 0) + weight
+        if held:
+            self._loads[technician_id] = held
         else:
             self._loads.pop(technician_id, None)
+        technician = self._technicians.get(technician_id)
+        if technician is not None and technician.rostered:
+            self.load += weight
+            self._move(technician)
+
+    def set_tally(self, technician_id: str, tally: Tally | None) -> None:
+        """Say what someone was assigned lately."""
+        if tally is None:
+            self._tallies.pop(technician_id, None)
+        else:
+            self._tallies[technician_id] = tally
+        technician = self._technicians.get(technician_id)
+        if technician is None or not technician.rostered:
+            return
+        if self.policy.rate_limit is None:
+            self._move(technician)
+        else:
+            self._stand_anew(technician)
+
+    # ── how it is kept ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_only_elsewhere(self, old: Technician, new: Technician) -> bool:
+        return old.conflicts == new.conflicts and profile_of(old, self.policy) == profile_of(new, self.policy)
 
     def _put_in(self, technician: Technician) -> None:
-        self._technicians[technician.technician_id] = technician
+        technician_id = technician.technician_id
+        self._technicians[technician_id] = technician
+        for requester_id in technician.conflicts:
+            self._conflicts.setdefault(requester_id, set()).add(technician_id)
         if technician.rostered:
             self._able.clear()
-            group = self._group(profile_of(technician))
+            group = self._group(profile_of(technician, self.policy))
             group.members += 1
             self.members += 1
-            self._stand_by(technician, group)
+            self.capacity += technician.capacity
+            self.load += self.load_of(technician_id)
+            self._stand(technician, group)
 
     def _take_out(self, technician: Technician) -> None:
-        del self._technicians[technician.technician_id]
+        technician_id = technician.technician_id
+        del self._technicians[technician_id]
+        for requester_id in technician.conflicts:
+            self._conflicts[requester_id].discard(technician_id)
+            if not self._conflicts[requester_id]:
+                del self._conflicts[requester_id]
         if technician.rostered:
             self._able.clear()
-            group = self._groups[profile_of(technician)]
+            group = self._groups[profile_of(technician, self.policy)]
+            self._unstand(technician_id, group)
             group.members -= 1
             self.members -= 1
-            self._stand_down(technician, group)
+            self.capacity -= technician.capacity
+            self.load -= self.load_of(technician_id)
             if not group.members:
                 self._drop(group.profile)
 
-    def _stand_by(self, technician: Technician, group: Group) -> None:
-        if presence.keeps(technician.presence):
-            insort(group.ready, (self.load_of(technician.technician_id), technician.technician_id))
-            self._ready_in[technician.technician_id] = group
+    def _stand(self, technician: Technician, group: Group) -> None:
+        technician_id = technician.technician_id
+        tally = self.tally_of(technician_id)
+        # Before the first `advance` there is no now, and with it all stand anew.
+        standing = standing_of(technician, tally, self.policy, self._at) if self._at is not None else READY
+        self._standings[technician_id] = standing
+        if standing.until is not None and self._looked_at_again.get(technician_id) != standing.until:
+            self._looked_at_again[technician_id] = standing.until
+            heappush(self._changing, (standing.until, technician_id))
+        if standing.dropped_by is not None:
+            group.away[standing.dropped_by] += 1
+            return
+        place = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
+        self._places[technician_id] = place
+        group.put(place.cell, place.line)
 
-    def _stand_down(self, technician: Technician, group: Group) -> None:
-        if self._ready_in.pop(technician.technician_id, None) is not None:
-            place = (self.load_of(technician.technician_id), technician.technician_id)
-            del group.ready[bisect_left(group.ready, place)]
+    def _unstand(self, technician_id: str, group: Group) -> None:
+        standing = self._standings.pop(technician_id)
+        if standing.dropped_by is not None:
+            group.away[standing.dropped_by] -= 1
+            return
+        place = self._places.pop(technician_id)
+        group.take(place.cell, place.line)
+
+    def _stand_anew(self, technician: Technician) -> None:
+        group = self._groups[profile_of(technician, self.policy)]
+        self._unstand(technician.technician_id, group)
+        self._stand(technician, group)
+
+    def _move(self, technician: Technician) -> None:
+        """What they hold or got has changed, and nothing about whether they are ready."""
+        technician_id = technician.technician_id
+        place = self._places.get(technician_id)
+        if place is None:
+            return
+        group, tally = place.group, self.tally_of(technician_id)
+        group.take(place.cell, place.line)
+        place = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
+        self._places[technician_id] = place
+        group.put(place.cell, place.line)
+
+    def _cell(self, technician_id: str, group: Group, tally: Tally) -> Cell:
+        policy, held = self.policy, self._loads.get(technician_id, 0)
+        rank = policy.load_factor * load.share(group.profile, held)
+        if not policy.fairness_factor:
+            return Cell(rank, held, 0)
+        assigned_weight = assigned_on(tally, self.day)
+        return Cell(rank - policy.fairness_factor * fairness.weigh(assigned_weight), held, assigned_weight)
+
+    def _rebuild(self) -> None:
+        kept: dict[Any, Any]
+        for kept in (self._standings, self._places, self._groups, self._by_skill, self._able, self._looked_at_again):
+            kept.clear()
+        self._changing.clear()
+        for technician in self._technicians.values():
+            if technician.rostered:
+                group = self._group(profile_of(technician, self.policy))
+                group.members += 1
+                self._stand(technician, group)
 
     def _find_able(self, requirement: Requirement) -> Able:
-        dropped = {filters.SKILL: self.members, filters.LEVEL: 0, filters.LANGUAGE: 0}
+        dropped = dict.fromkeys(filters.OF_PROFILES, 0)
+        dropped[filters.SKILL] = self.members
         groups = []
         for group in self._groups_with(requirement.skills):
-            if not skill.keeps(requirement, group.profile):
+            reason = dropped_by(requirement, group.profile)
+            if reason == filters.SKILL:
                 continue
             dropped[filters.SKILL] -= group.members
-            if not level.keeps(requirement, group.profile):
-                dropped[filters.LEVEL] += group.members
-            elif not language.keeps(requirement, group.profile):
-                dropped[filters.LANGUAGE] += group.members
-            else:
+            if reason is None:
                 groups.append((group, skill_match.weigh(requirement, group.profile)))
-        return Able(tuple(groups), dropped)
+            else:
+                dropped[reason] += group.members
+        members = sum(group.members for group, _ in groups if group.profile.capacity >= requirement.weight)
+        return Able(tuple(groups), members, dropped, frozenset(group for group, _ in groups))
 
     def _groups_with(self, skills: frozenset[str]) -> Iterable[Group]:
         """The groups that may have all these skills: those with the rarest of them, or all if none is asked for."""
@@ -179,3 +383,21 @@ class Roster:
             del groups[profile]
             if not groups:
                 del self._by_skill[name]
+
+
+def dropped_by(requirement: Requirement, profile: Profile) -> str | None:
+    """The first filter that drops the technicians of a profile, None where all keep them."""
+    for name, keeps in _OF_PROFILES:
+        if not keeps(requirement, profile):
+            return name
+    return None
+
+
+_OF_PROFILES: Final = (
+    (filters.SKILL, skill.keeps),
+    (filters.LEVEL, level.keeps),
+    (filters.LANGUAGE, language.keeps),
+    (filters.PRODUCT, product.keeps),
+    (filters.TIER, tier.keeps),
+    (filters.TEAM, team.keeps),
+)

@@ -16,7 +16,7 @@ def total(outcome: str) -> float:
 
 
 def waited_seconds() -> float:
-    value: float = ROUTER_WAIT_SECONDS._sum.get()
+    value: float = ROUTER_WAIT_SECONDS.labels("P2")._sum.get()
     return value
 
 
@@ -25,5 +25,5 @@ def test_the_app_hosts_the_processor_and_counts_what_it_decides(monkeypatch: pyt
     module = importlib.import_module("services.router.app")
     assert [part.name for part in module.app.host.health.parts] == ["web", "router.pools", "directory"]
     before = (total(ASSIGNED), total(QUEUED), waited_seconds())
-    module.count_decisions([AssignmentDecided(ASSIGNED, 5.0), AssignmentDecided(QUEUED, 3.0)])
+    module.count_decisions([AssignmentDecided(ASSIGNED, 5.0, "P2"), AssignmentDecided(QUEUED, 3.0, "P2")])
     assert (total(ASSIGNED), total(QUEUED), waited_seconds()) == (before[0] + 1, before[1] + 1, before[2] + 5)

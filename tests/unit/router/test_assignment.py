@@ -2,49 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.vocabulary import Language, Level, Presence
+from schemas.routing_policy import RoutingFilter
+from schemas.vocabulary import Language, Level, Presence, Tier
 from services.router.domain import filters
-from services.router.domain.assignment import PLACES, Choice, Factors, Ranked, choose, choose_wanted
-from services.router.domain.filters import capacity, declined, language, level, presence, skill
-from services.router.domain.weights import continuity, load, skill_match
-from services.router.domain.work import Technician, Work, profile_of, requirement_of
-from tests.unit.router.words import roster_of, technician, work
-
-FACTORS = Factors()
+from services.router.domain.assignment import Choice
+from services.router.domain.explaining import explain
+from services.router.domain.instants import microseconds_of
+from services.router.domain.policy import OverflowGroup, Policy, RateLimit, SkillTier
+from services.router.domain.shifts import Shift
+from services.router.domain.tally import Tally, tallied
+from services.router.domain.work import Technician, Work
+from tests.unit.router.words import NOON, chosen, chosen_by_hand, roster_of, technician, work
 
 
 def test_the_least_loaded_with_the_skill_wins() -> None:
     roster = roster_of(technician("an", "db"), technician("bo", "db"), technician("chen", "net"), an=2, bo=1)
-    assert choose(work("T-1", skills=("db",)), roster, FACTORS).winner_id == "bo"
+    assert chosen(work("T-1", skills=("db",)), roster).winner_id == "bo"
 
 
 def test_load_is_measured_against_capacity() -> None:
     roster = roster_of(technician("an", capacity=4), technician("bo", capacity=20), an=1, bo=3)
-    assert choose(work("T-1"), roster, FACTORS).winner_id == "bo"
+    assert chosen(work("T-1"), roster).winner_id == "bo"
 
 
 def test_equals_are_told_apart_by_id() -> None:
     roster = roster_of(technician("chen"), technician("an"), technician("bo"))
-    chosen = choose(work("T-1"), roster, FACTORS).ranked
-    assert [each.technician_id for each in chosen] == ["an", "bo", "chen"]
+    ranked = chosen(work("T-1"), roster).ranked
+    assert [each.technician_id for each in ranked] == ["an", "bo", "chen"]
 
 
 def test_the_technician_of_the_last_cycle_wins_unless_much_fuller() -> None:
     again = work("T-1", last_technician_id="bo")
-    assert choose(again, roster_of(technician("an"), technician("bo"), bo=2), FACTORS).winner_id == "bo"
-    assert choose(again, roster_of(technician("an"), technician("bo"), bo=4), FACTORS).winner_id == "an"
+    assert chosen(again, roster_of(technician("an"), technician("bo"), bo=2)).winner_id == "bo"
+    assert chosen(again, roster_of(technician("an"), technician("bo"), bo=4)).winner_id == "an"
 
 
 def test_the_winner_and_the_next_two_are_named_with_their_weights() -> None:
     roster = roster_of(*(technician(name) for name in ("an", "bo", "chen", "ding")), an=3, bo=1, chen=2)
-    chosen = choose(work("T-1"), roster, FACTORS).ranked
-    assert [each.technician_id for each in chosen] == ["ding", "bo", "chen"]
-    assert [each.weight for each in chosen] == [0.9, 0.7, 0.5]
+    ranked = chosen(work("T-1"), roster).ranked
+    assert [each.technician_id for each in ranked] == ["ding", "bo", "chen"]
+    assert [each.weight for each in ranked] == [0.9, 0.7, 0.5]
 
 
 def test_each_dropped_technician_counts_for_the_first_filter_that_drops_them() -> None:
@@ -58,25 +60,26 @@ def test_each_dropped_technician_counts_for_the_first_filter_that_drops_them() -
         full=2,
     )
     wanted = work("T-1", skills=("db",), level=Level.L2, declined_by=("full", "unwilling"))
-    choice = choose(wanted, roster, FACTORS)
-    assert choice == Choice((), dict.fromkeys(filters.NAMES, 1))
+    choice = chosen(wanted, roster)
+    once = ("skill", "level", "language", "presence", "capacity", "declined")
+    assert choice == Choice((), {name: int(name in once) for name in filters.NAMES})
     assert choice.winner_id is None
 
 
 def test_people_off_the_roster_are_neither_chosen_nor_counted() -> None:
     roster = roster_of(technician("gone", rostered=False))
-    assert choose(work("T-1"), roster, FACTORS) == Choice((), dict.fromkeys(filters.NAMES, 0))
+    assert chosen(work("T-1"), roster) == Choice((), dict.fromkeys(filters.NAMES, 0))
 
 
 def test_a_wanted_technician_wins_over_every_filter() -> None:
     roster = roster_of(technician("an"), technician("bo", "db", presence=Presence.OFFLINE, capacity=1), bo=1)
-    choice = choose_wanted(work("T-1", declined_by=("bo",)), "bo", roster, FACTORS)
+    choice = chosen_by_hand(work("T-1", declined_by=("bo",)), "bo", roster)
     assert [each.technician_id for each in choice.ranked] == ["bo", "an"]
     assert choice.ranked[0].weight < 0
 
 
 def test_a_wanted_technician_need_not_be_known() -> None:
-    choice = choose_wanted(work("T-1"), "visitor", roster_of(technician("an")), FACTORS)
+    choice = chosen_by_hand(work("T-1"), "visitor", roster_of(technician("an")))
     assert [each.technician_id for each in choice.ranked] == ["visitor", "an"]
 
 
@@ -84,6 +87,10 @@ def test_a_wanted_technician_need_not_be_known() -> None:
 
 SKILLS = ("billing", "db", "net")
 NAMES = tuple(f"t{number}" for number in range(8))
+TEAMS = ("first", "second")
+REQUESTERS = ("r1", "r2")
+DAY_SHIFT = Shift("Asia/Shanghai", ((("09:00", "20:10"),),) * 7)
+NIGHT_SHIFT = Shift("UTC", ((("22:00", "06:00"),),) * 7)
 
 skills = st.sets(st.sampled_from(SKILLS), max_size=2).map(lambda chosen: tuple(sorted(chosen)))
 technicians = st.lists(
@@ -96,6 +103,11 @@ technicians = st.lists(
         capacity=st.integers(0, 4),
         presence=st.sampled_from([Presence.AVAILABLE, Presence.AVAILABLE, Presence.AWAY]),
         rostered=st.sampled_from([True, True, True, False]),
+        team=st.sampled_from(TEAMS),
+        products=st.sampled_from([(), (), ("gateway",)]),
+        tiers=st.sampled_from([(), (), (Tier.VIP,), (Tier.STANDARD,)]),
+        conflicts=st.sampled_from([(), (), ("r1",)]),
+        shift=st.sampled_from([None, None, DAY_SHIFT, NIGHT_SHIFT]),
     ),
     unique_by=lambda each: each.technician_id,
 )
@@ -108,54 +120,79 @@ works = st.builds(
     weight=st.integers(1, 3),
     declined_by=st.lists(st.sampled_from(NAMES), unique=True, max_size=2).map(tuple),
     last_technician_id=st.none() | st.sampled_from(NAMES),
+    related_technician_id=st.none() | st.sampled_from(NAMES),
+    requester_id=st.none() | st.sampled_from(REQUESTERS),
+    product=st.sampled_from([None, "gateway", "printer"]),
+    tier=st.sampled_from(Tier),
 )
-factors = st.builds(
-    Factors,
-    load=st.sampled_from([0.01, 1.0, 7.5]),
-    continuity=st.sampled_from([0.0, 0.5, 10.0]),
-    skill_match=st.sampled_from([0.0, 0.1, 5.0]),
+policies = st.builds(
+    Policy,
+    filters=st.just(tuple(RoutingFilter)) | st.sets(st.sampled_from(RoutingFilter)).map(lambda few: tuple(sorted(few))),
+    skill_tiers=st.sampled_from([(), (SkillTier(("db",), 600),)]),
+    groups=st.sampled_from([(), (OverflowGroup(("first",)), OverflowGroup(("second",), 900))]),
+    rate_limit=st.sampled_from([None, RateLimit(2, 3_600)]),
+    load_factor=st.sampled_from([0.01, 1.0, 7.5]),
+    continuity_factor=st.sampled_from([0.0, 0.5, 10.0]),
+    related_factor=st.sampled_from([0.0, 0.25]),
+    skill_match_factor=st.sampled_from([0.0, 0.1, 5.0]),
+    idle_factor=st.sampled_from([0.0, 0.05, 3.0]),
+    fairness_factor=st.sampled_from([0.0, 0.05, 3.0]),
+    timezone=st.sampled_from(["UTC", "Asia/Shanghai"]),
+    owners=st.sampled_from([{}, {"r2": "t1"}]),
+    owner_seconds=st.sampled_from([0, 300]),
 )
+ages_minutes = st.lists(st.integers(0, 180), min_size=1, max_size=3).map(lambda ages: sorted(ages, reverse=True))
+tallies = st.dictionaries(st.sampled_from(NAMES), ages_minutes)
 
 
-@given(technicians, st.dictionaries(st.sampled_from(NAMES), st.integers(1, 5)), works, factors)
-@settings(deadline=None)
+@given(
+    technicians,
+    st.dictionaries(st.sampled_from(NAMES), st.integers(1, 5)),
+    tallies,
+    works,
+    policies,
+    st.lists(st.integers(0, 120), min_size=1, max_size=3),
+)
+@settings(deadline=None, max_examples=300)
 def test_groups_choose_whom_asking_everyone_would(
-    people: list[Technician], loads: dict[str, int], offered: Work, weighing: Factors
+    people: list[Technician],
+    loads: dict[str, int],
+    got: dict[str, list[int]],
+    offered: Work,
+    policy: Policy,
+    minutes: list[int],
 ) -> None:
-    assert choose(offered, roster_of(*people, **loads), weighing) == asking_everyone(offered, people, loads, weighing)
+    roster = roster_of(*people, policy=policy, **loads)
+    for technician_id, ages in got.items():
+        tally = Tally()
+        for age_minutes in ages:
+            tally = tallied(tally, 1, policy, microseconds_of(NOON - timedelta(minutes=age_minutes)))
+        roster.set_tally(technician_id, tally)
+    for moment in minutes:
+        now = NOON + timedelta(minutes=moment)
+        assert chosen(offered, roster, now) == explain(offered, roster, policy, now).choice
 
 
-def asking_everyone(offered: Work, people: Sequence[Technician], loads: Mapping[str, int], weighing: Factors) -> Choice:
-    dropped = dict.fromkeys(filters.NAMES, 0)
-    ranked = []
-    for person in people:
-        if not person.rostered:
-            continue
-        reason = reason_to_drop(offered, person, loads.get(person.technician_id, 0))
-        if reason is not None:
-            dropped[reason] += 1
-            continue
-        ranked.append(Ranked(person.technician_id, weight_of(offered, person, loads, weighing)))
-    ranked.sort(key=lambda each: (-each.weight, each.technician_id))
-    return Choice(tuple(ranked[:PLACES]), dropped)
-
-
-def reason_to_drop(offered: Work, person: Technician, held: int) -> str | None:
-    requirement, profile = requirement_of(offered), profile_of(person)
-    kept = {
-        filters.SKILL: skill.keeps(requirement, profile),
-        filters.LEVEL: level.keeps(requirement, profile),
-        filters.LANGUAGE: language.keeps(requirement, profile),
-        filters.PRESENCE: presence.keeps(person.presence),
-        filters.CAPACITY: held <= capacity.highest_load(requirement, profile),
-        filters.DECLINED: declined.keeps(offered, person.technician_id),
+def test_an_explanation_names_every_candidate_with_each_verdict_and_part() -> None:
+    roster = roster_of(technician("an", "db"), technician("bo"), technician("chen", "db", capacity=1), an=2, chen=1)
+    explained = explain(work("T-1", skills=("db",), last_technician_id="an"), roster, roster.policy, NOON)
+    an, bo, chen = explained.candidates
+    assert (an.technician_id, an.place, an.dropped_by, an.load) == ("an", 1, None, 2)
+    assert an.parts == {
+        "load": 0.4,
+        "skill_match": 0.1,
+        "fairness": 0,
+        "idle": 0,
+        "continuity": 0.5,
+        "related": 0,
     }
-    return next((name for name in filters.NAMES if not kept[name]), None)
+    assert an.weight == 1.0
+    assert (bo.technician_id, bo.dropped_by, bo.place) == ("bo", "skill", None)
+    assert (chen.dropped_by, chen.verdicts["capacity"], chen.verdicts["skill"]) == ("capacity", False, True)
 
 
-def weight_of(offered: Work, person: Technician, loads: Mapping[str, int], weighing: Factors) -> float:
-    requirement, profile = requirement_of(offered), profile_of(person)
-    by_what_they_are = weighing.load * load.weigh(
-        requirement, profile, loads.get(person.technician_id, 0)
-    ) + weighing.skill_match * skill_match.weigh(requirement, profile)
-    return round(round(by_what_they_are, 6) + weighing.continuity * continuity.weigh(offered, person.technician_id), 6)
+def test_another_policy_explains_what_it_would_have_done() -> None:
+    roster = roster_of(technician("an"), technician("bo"), an=2)
+    again = work("T-1", last_technician_id="an")
+    assert explain(again, roster, Policy(), NOON).choice.winner_id == "an"
+    assert explain(again, roster, Policy(continuity_factor=0.1), NOON).choice.winner_id == "bo"

@@ -7,22 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Language, Level
-from services.router.domain.queue import Queue
-from services.router.domain.work import Technician, Work, order_of, profile_of
-from tests.unit.router.words import technician, work
+from services.router.domain.policy import Policy
+from services.router.domain.queue import Queue, Waiter
+from services.router.domain.work import Order, Technician, Work, order_of, profile_of
+from tests.unit.router.words import NOON, technician, work
 
 AN = technician("an", "db")
 
 
 def queue_of(*waiting: Work) -> Queue:
-    queue = Queue()
+    queue = Queue(Policy())
+    queue.advance(NOON)
     for each in waiting:
         queue.add(each)
     return queue
 
 
 def first_for(queue: Queue, person: Technician, load: int = 0) -> str | None:
-    first = queue.first_for(person.technician_id, profile_of(person), load)
+    first = queue.first_for(Waiter(person.technician_id, profile_of(person, Policy()), load, person.conflicts))
     return first.ticket_id if first is not None else None
 
 
@@ -75,12 +77,16 @@ works = st.builds(
 )
 
 
+def place_of(each: Work) -> Order:
+    return order_of(each, Policy(), NOON)
+
+
 @given(st.lists(works, unique_by=lambda each: each.ticket_id))
 @settings(deadline=None)
 def test_work_is_taken_in_order_whatever_the_order_of_arrival(waiting: list[Work]) -> None:
     queue = queue_of(*waiting)
     taken = []
-    while (first := queue.first_for("an", profile_of(AN), 0)) is not None:
+    while (first := queue.first_for(Waiter("an", profile_of(AN, Policy()), 0))) is not None:
         taken.append(first)
         queue.remove(first)
-    assert taken == sorted((each for each in waiting if set(each.skills) <= {"db"}), key=order_of)
+    assert taken == sorted((each for each in waiting if set(each.skills) <= {"db"}), key=place_of)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from schemas.vocabulary import Language, Presence
-from services.router.domain.roster import Roster
+from services.router.domain.policy import Policy
+from services.router.domain.roster import Cell, Roster
 from services.router.domain.work import Requirement, profile_of
 from services.router.state import (
     Ended,
@@ -34,13 +35,17 @@ def waiting(ticket_id: str) -> Waiting:
     return Waiting("acme", NOON, work(ticket_id))
 
 
+def held(generation: int, technician_id: str, weight: int) -> Held:
+    return Held(generation, technician_id, weight, "acme", "P2", NOON, NOON)
+
+
 STATES: dict[str, State] = {
     technician_key(POOL, "an"): Member(AN),
     technician_key(POOL, "bo"): Member(BO),
     technician_key(POOL, "chen"): Member(technician("chen", "db", presence=Presence.AWAY)),
-    offer_key(POOL, "T-1"): Held(1, "an", 2),
-    offer_key(POOL, "T-2"): Held(3, "an", 1),
-    offer_key(POOL, "T-3"): Held(1, "visitor", 1),
+    offer_key(POOL, "T-1"): held(1, "an", 2),
+    offer_key(POOL, "T-2"): held(3, "an", 1),
+    offer_key(POOL, "T-3"): held(1, "visitor", 1),
     offer_key(POOL, "T-4"): waiting("T-4"),
     offer_key(POOL, "T-5"): Ended(2),
 }
@@ -50,6 +55,7 @@ def pools_of(states: dict[str, State]) -> Pools:
     pools = Pools()
     for key, state in states.items():
         pools.replace(key, None, state)
+    pools.pool(POOL).advance(NOON)
     return pools
 
 
@@ -57,13 +63,19 @@ def seen(roster: Roster) -> dict[str, object]:
     """All that a roster says, free of the order in which it was told."""
     groups = sorted((group for group, _ in roster.able(ANY).groups), key=lambda group: sorted(group.profile.skills))
     loads = {name: roster.load_of(name) for name in ("an", "bo", "chen", "visitor")}
-    return {"groups": [(group.profile, group.members, group.ready) for group in groups], "loads": loads}
+    return {"groups": [(group.profile, group.members, group.cells) for group in groups], "loads": loads}
 
 
 def test_load_is_the_sum_of_the_weights_held() -> None:
     roster = pools_of(STATES).pool(POOL).roster
     assert seen(roster)["loads"] == {"an": 3, "bo": 0, "chen": 0, "visitor": 1}
-    assert seen(roster)["groups"] == [(profile_of(AN), 3, [(0, "bo"), (3, "an")])]
+    assert seen(roster)["groups"] == [
+        (
+            profile_of(AN, Policy()),
+            3,
+            {Cell(0.0, 0, 0): [(0, "bo")], Cell(0.6, 3, 0): [(0, "an")]},
+        )
+    ]
 
 
 def test_the_view_does_not_depend_on_the_order_of_restoring() -> None:
@@ -109,7 +121,7 @@ def test_a_draft_sees_its_own_changes() -> None:
 def decide_and_raise(pools: Pools) -> None:
     with drafting(pools, POOL, _States()) as draft:
         draft.put(offer_key(POOL, "T-1"), Ended(1))
-        draft.put(offer_key(POOL, "T-4"), Held(1, "bo", 1))
+        draft.put(offer_key(POOL, "T-4"), held(1, "bo", 1))
         draft.put(offer_key(POOL, "T-4"), waiting("T-4"))
         draft.put(offer_key(POOL, "T-9"), waiting("T-9"))
         draft.put(technician_key(POOL, "an"), Member(msgspec.structs.replace(AN, presence=Presence.AWAY)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from services.router.domain.policy import Policy
 from services.router.domain.work import Work, order_of, urgency_of
-from tests.unit.router.words import work
+from tests.unit.router.words import NOON, work
 
 
 def in_order(*waiting: Work) -> list[str]:
-    return [each.ticket_id for each in sorted(waiting, key=order_of)]
+    return [each.ticket_id for each in sorted(waiting, key=lambda each: order_of(each, Policy(), NOON))]
 
 
 def test_priority_comes_before_slack_and_age() -> None:

@@ -8,5 +8,5 @@ from services.router.domain.work import Profile, Requirement
 
 
 def keeps(requirement: Requirement, profile: Profile) -> bool:
-    """Whether the technicians of this profile work at the required level or above."""
+    """Whether the technicians of this profile work at the required level or above; 0 asks for none."""
     return profile.level >= requirement.level

@@ -4,7 +4,8 @@ from services.router.domain.work import Profile, Requirement
 
 
 def weigh(requirement: Requirement, profile: Profile) -> float:
-    """1 for exactly the required skills and level; less with every skill and level beyond."""
-    skills_beyond = len(profile.skills.difference(requirement.skills))
-    levels_beyond = profile.level - requirement.level
-    return 1.0 / (1 + skills_beyond + levels_beyond)
+    """1 for exactly the skills and the level; less with each skill or level beyond, and each wished skill missing."""
+    skills_beyond = len(profile.skills - requirement.skills - requirement.wished)
+    wishes_missing = len(requirement.wished - profile.skills)
+    levels_beyond = max(0, profile.level - max(requirement.level, 1))
+    return 1.0 / (1 + skills_beyond + wishes_missing + levels_beyond)
