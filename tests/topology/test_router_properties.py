@@ -64,9 +64,7 @@ roster_events = st.builds(
     shift=st.sampled_from([None, None, None, DAY]),
     languages=st.sampled_from([[Language.EN], [Language.EN], [Language.EN, Language.ZH_CN]]),
 )
-presence_events = st.builds(
-    present, st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.AVAILABLE, Presence.OFFLINE])
-)
+presence_events = st.builds(present, st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.OFFLINE]))
 offers = st.builds(
     offer,
     st.sampled_from(TICKETS),
