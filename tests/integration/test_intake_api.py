@@ -324,6 +324,8 @@ async def test_messages_of_one_conversation_follow_the_first_one_and_then_its_op
 COMMANDS: Final = [
     ("accept", None, "technician", "aftercare.command.accept_assignment.v1"),
     ("decline", {"reason": "busy"}, "technician", "aftercare.command.decline_assignment.v1"),
+    ("release", {"reason": "going home"}, "technician", "aftercare.command.release_ticket.v1"),
+    ("transfer", {"pool": "billing", "reason": "an invoice"}, "coordinator", "aftercare.command.transfer_ticket.v1"),
     ("reply", {"body": "On our way."}, "technician", "aftercare.command.reply_to_customer.v1"),
     ("status", {"status": "pending"}, "technician", "aftercare.command.change_status.v1"),
     ("resolve", {"solution": "Replaced."}, "technician", "aftercare.command.resolve_ticket.v1"),
@@ -518,6 +520,8 @@ async def test_the_api_describes_itself(settings: IntakeSettings) -> None:
     actions = (
         "accept",
         "decline",
+        "release",
+        "transfer",
         "reply",
         "resolve",
         "status",

@@ -70,6 +70,14 @@ class AssignBody(Body):
     technician_id: Name
 
 
+class TransferBody(Body):
+    """The pool that takes over, and the skills that are needed there."""
+
+    pool: Name
+    skills: list[Name] = Field(default_factory=list, max_length=100)
+    reason: _Reason
+
+
 class MergeBody(Body):
     """The ticket that goes on instead."""
 

@@ -23,10 +23,12 @@ from schemas.ticket_commands import (
     DeclineAssignment,
     EscalateTicket,
     MergeTicket,
+    ReleaseTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
     SubmitPlan,
+    TransferTicket,
 )
 from schemas.topics import TICKET_COMMANDS
 from services._runtime.clock import Clock
@@ -50,6 +52,7 @@ from services.intake.api.command_bodies import (
     ReplyBody,
     SolutionBody,
     StatusBody,
+    TransferBody,
 )
 from services.intake.api.idempotency import IdempotencyKey, IdempotencyStore
 from services.intake.api.ports import Views
@@ -165,6 +168,13 @@ def _add_assignee_commands(in_charge: Callable[..., Any], gateway: CommandGatewa
         data = DeclineAssignment.new(ticket_id=call.ticket_id, actor=call.actor, reason=body.reason)
         return await gateway.send(call, "decline", data)
 
+    @router.post("/v1/tickets/{ticket_id}/release", status_code=202, summary="Put a held ticket back into the queue")
+    async def release(
+        call: Annotated[Call, Depends(in_charge)], body: Annotated[ReasonBody, AsJson()]
+    ) -> CommandAccepted:
+        data = ReleaseTicket.new(ticket_id=call.ticket_id, actor=call.actor, reason=body.reason)
+        return await gateway.send(call, "release", data)
+
     @router.post("/v1/tickets/{ticket_id}/reply", status_code=202, summary="Answer the customer")
     async def reply(call: Annotated[Call, Depends(in_charge)], body: Annotated[ReplyBody, AsJson()]) -> CommandAccepted:
         data = ReplyToCustomer.new(ticket_id=call.ticket_id, actor=call.actor, body=body.body)
@@ -195,6 +205,15 @@ def _add_coordination(gatekeeper: Gatekeeper, gateway: CommandGateway, router: A
     ) -> CommandAccepted:
         data = AssignTicket.new(ticket_id=call.ticket_id, actor=call.actor, technician_id=body.technician_id)
         return await gateway.send(call, "assign", data)
+
+    @router.post("/v1/tickets/{ticket_id}/transfer", status_code=202, summary="Move it to another pool")
+    async def transfer(
+        call: Annotated[Call, Depends(staff)], body: Annotated[TransferBody, AsJson()]
+    ) -> CommandAccepted:
+        data = TransferTicket.new(
+            ticket_id=call.ticket_id, actor=call.actor, pool=body.pool, skills=body.skills, reason=body.reason
+        )
+        return await gateway.send(call, "transfer", data)
 
     @router.post("/v1/tickets/{ticket_id}/priority", status_code=202, summary="Put another priority in force")
     async def priority(

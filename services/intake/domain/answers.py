@@ -14,17 +14,37 @@ import msgspec
 from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested, SurveySkipped
 from schemas.parts import Actor
 from schemas.routing_work import OfferWithdrawn
-from schemas.ticket_assignments import AssignmentMade
+from schemas.ticket_assignments import (
+    AssignmentMade,
+    AssignmentOverflowed,
+    AssignmentReleased,
+    OverflowReason,
+    ReleaseReason,
+)
 from schemas.ticket_events import SurveyOffered, SurveyWaived, TicketAssigned, TicketEscalated, TicketRated
 from schemas.ticket_sla import EscalationRaised, TargetEvent
-from schemas.vocabulary import ActorKind, Level, Status
-from services.intake.domain.commands import offered_anew, prioritised, reopened
+from schemas.vocabulary import ActorKind, Level, Role, Status
+from services.intake.domain.commands import given_back, offered_anew, prioritised, reopened
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome, Story, tell_remnant
-from services.intake.domain.ticket import OFFERED, OPEN, OVER, Moment, Remnant, State, Ticket
+from services.intake.domain.ticket import HELD, OFFERED, OPEN, OVER, PAUSED, Moment, Remnant, State, Ticket
 
 RESOLUTION: Final = "resolution"
 """The target whose due time orders the queue."""
+
+ROUTING: Final = "routing"
+"""What an escalation names as its target that no clock raises, but the router; its steps are the ticket's offers."""
+
+OVERFLOWED: Final = {
+    OverflowReason.WAITED: "nobody took it in time",
+    OverflowReason.NOBODY_ABLE: "nobody of the pool is able to do it",
+    OverflowReason.ALL_DECLINED: "all who are able to do it have declined",
+}
+RELEASED: Final = {
+    ReleaseReason.OFFLINE: "technician offline",
+    ReleaseReason.SHIFT_OVER: "shift over",
+    ReleaseReason.OFF_ROSTER: "technician off the roster",
+}
 
 _MONITOR: Final = Actor.new(kind=ActorKind.SYSTEM, actor_id="sla_monitor")
 _NEXT_LEVEL: Final = {Level.L1: Level.L2, Level.L2: Level.L3, Level.L3: Level.L3}
@@ -42,10 +62,12 @@ def assignment_made(
     if state.status is not Status.QUEUED:
         return None
     story = Story(state, moment, policy)
-    seconds = policy.accept_within_seconds
+    of_pool = answer.accept_within_seconds
+    seconds = policy.accept_within_seconds if of_pool is None else of_pool
     story.change(
         technician_id=answer.technician_id,
         wanted_technician_id=None,
+        given_up=False,
         wakes_at=moment.decided_at + timedelta(seconds=seconds) if seconds > 0 else None,
     )
     story.tell(
@@ -55,6 +77,44 @@ def assignment_made(
         technician_id=answer.technician_id,
         generation=answer.generation,
         by_hand=answer.by_hand,
+    )
+    return story.end()
+
+
+def assignment_released(
+    state: State | None, answer: AssignmentReleased, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """Offer a ticket anew whose technician is gone; it keeps its age.
+
+    One that waits for the customer, or is on hold, waits for nobody of ours: it is offered anew when work goes on.
+    """
+    if not isinstance(state, Ticket) or answer.generation != state.generation or state.status not in HELD:
+        return None
+    if state.status in PAUSED:
+        return None if state.given_up else Outcome(msgspec.structs.replace(state, given_up=True))
+    story = Story(state, moment, policy)
+    given_back(story, RELEASED[answer.reason])
+    return story.end()
+
+
+def assignment_overflowed(
+    state: State | None, answer: AssignmentOverflowed, moment: Moment, policy: LedgerPolicy
+) -> Outcome | None:
+    """State that nobody took a ticket in time, or ever could, so that its pool's lead is told."""
+    if not answer.alarm or not isinstance(state, Ticket) or moment.mark in state.recent:
+        return None
+    if answer.generation != state.generation or state.status not in OFFERED:
+        return None
+    story = Story(state, moment, policy)
+    story.tell(
+        TicketEscalated,
+        state.status,
+        target=ROUTING,
+        cycle=state.cycle,
+        step=answer.generation,
+        role=Role.LEAD,
+        level=state.level,
+        reason=OVERFLOWED[answer.reason],
     )
     return story.end()
 

@@ -24,10 +24,12 @@ from schemas.ticket_commands import (
     DeclineAssignment,
     EscalateTicket,
     MergeTicket,
+    ReleaseTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
     SubmitPlan,
+    TransferTicket,
 )
 from schemas.ticket_events import (
     AgentReplied,
@@ -45,10 +47,11 @@ from schemas.ticket_events import (
     TicketMerged,
     TicketReopened,
     TicketResolved,
+    TicketTransferred,
 )
 from schemas.vocabulary import ActorKind, Status
 from services.intake.domain.story import Outcome, Story
-from services.intake.domain.ticket import DECLINES_REMEMBERED, OVER
+from services.intake.domain.ticket import DECLINES_REMEMBERED, OVER, PAUSED
 
 
 class Refusal(str):
@@ -77,6 +80,7 @@ def add_customer_message(story: Story, command: AddCustomerMessage) -> Outcome |
     if status is Status.PENDING:
         requester = Actor.new(kind=ActorKind.REQUESTER, actor_id=story.ticket.requester_id)
         story.tell(StatusChanged, Status.IN_PROGRESS, previous=status, actor=requester, reason="the customer replied")
+        _going_on(story)
     return story.end()
 
 
@@ -132,6 +136,50 @@ def change_status(story: Story, command: ChangeStatus) -> Outcome | Refusal:
         legal = ", ".join(TURNS[previous])
         return Refusal(f"{previous.value} can't turn into {command.status.value}; legal now: {legal}")
     story.tell(StatusChanged, command.status, previous=previous, actor=command.actor, reason=command.reason)
+    if command.actor.actor_id == story.ticket.technician_id:
+        story.change(given_up=False)
+    _going_on(story)
+    return story.end()
+
+
+def _going_on(story: Story) -> None:
+    """Work goes on: by another, where the technician went while the ticket was paused."""
+    if story.ticket.given_up and story.status not in PAUSED:
+        given_back(story, "technician gone")
+
+
+def given_back(story: Story, reason: str) -> None:
+    """Take the ticket from whoever holds it and offer it anew, without a word against them."""
+    story.withdraw(reason)
+    story.change(given_up=False)
+    story.offer(reason)
+
+
+def release_ticket(story: Story, command: ReleaseTicket) -> Outcome | Refusal:
+    """Whoever holds it gives it back, and may get it again."""
+    del command
+    given_back(story, "released")
+    return story.end()
+
+
+def transfer_ticket(story: Story, command: TransferTicket) -> Outcome | Refusal:
+    """Another pool takes over: the old offer is withdrawn before the new one is made, under a generation of its own."""
+    previous = story.ticket.pool
+    if command.pool == previous:
+        return Refusal(f"the ticket is with {previous} already; another pool would be legal")
+    skills = tuple(command.skills)
+    story.tell(
+        TicketTransferred,
+        Status.CLASSIFIED,
+        previous_pool=previous,
+        pool=command.pool,
+        skills=list(skills),
+        actor=command.actor,
+        reason=command.reason,
+    )
+    story.withdraw("transferred")
+    story.change(pool=command.pool, skills=skills, declined_by=(), given_up=False)
+    story.offer("transferred")
     return story.end()
 
 
@@ -250,6 +298,7 @@ def reopened(story: Story, reason: str) -> Outcome:
     """Begin the next cycle, at best with the technician of the last; the age counts from the first opening."""
     ticket = story.ticket
     story.change(
+        given_up=False,
         cycle=ticket.cycle + 1,
         last_technician_id=ticket.technician_id or ticket.last_technician_id,
         technician_id=None,

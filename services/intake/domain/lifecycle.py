@@ -31,10 +31,12 @@ from schemas.ticket_commands import (
     EscalateTicket,
     MergeTicket,
     OpenTicket,
+    ReleaseTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
     SubmitPlan,
+    TransferTicket,
 )
 from schemas.ticket_events import CommandRefused, EscalationAcknowledged, TicketClassified, TicketOpened
 from schemas.vocabulary import ActorKind, Status
@@ -84,6 +86,8 @@ RULES: Final[Mapping[type[Contract], Rule]] = {
     AcceptAssignment.struct: Rule(frozenset({Status.ASSIGNED}), _IN_CHARGE, commands.accept_assignment),
     DeclineAssignment.struct: Rule(HELD, _IN_CHARGE, commands.decline_assignment),
     AssignTicket.struct: Rule(OPEN, (*_IN_CHARGE, Who.TECHNICIAN), commands.assign_ticket),
+    ReleaseTicket.struct: Rule(HELD, _IN_CHARGE, commands.release_ticket),
+    TransferTicket.struct: Rule(OPEN, (*_IN_CHARGE, Who.SYSTEM), commands.transfer_ticket),
     ChangeStatus.struct: Rule(WORKED_ON, _IN_CHARGE, commands.change_status),
     ChangePriority.struct: Rule(OPEN, (*_IN_CHARGE, Who.SYSTEM), commands.change_priority),
     ChangePolicy.struct: Rule(OPEN, (Who.COORDINATOR, Who.SYSTEM), commands.change_policy),

@@ -201,6 +201,7 @@ _SAID: Final[dict[str, Said]] = {
     events.TicketAssigned.type_name: lambda data, _at: {"technician_id": data.technician_id, "pool": data.pool},
     events.TicketAccepted.type_name: lambda data, _at: {"technician_id": data.technician_id},
     events.TicketDeclined.type_name: lambda _data, _at: {"technician_id": NOTHING},
+    events.TicketTransferred.type_name: lambda data, _at: {"pool": data.pool, "technician_id": NOTHING},
     events.PriorityChanged.type_name: lambda data, _at: {"priority": data.priority},
     events.TicketEscalated.type_name: lambda data, _at: {"level": data.level.value},
     events.TicketResolved.type_name: _resolved,

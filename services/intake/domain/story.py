@@ -102,6 +102,7 @@ class Story:
                 declined_by=list(old.declined_by),
                 last_technician_id=old.last_technician_id,
                 wanted_technician_id=wanted_technician_id,
+                requester_id=old.requester_id,
             )
         )
 

@@ -33,6 +33,8 @@ OPEN: Final = frozenset(
     }
 )
 WORKED_ON: Final = frozenset({Status.IN_PROGRESS, Status.PENDING, Status.ON_HOLD, Status.IN_REVIEW})
+PAUSED: Final = frozenset({Status.PENDING, Status.ON_HOLD})
+"""It waits for someone else than its technician."""
 HELD: Final = WORKED_ON | {Status.ASSIGNED}
 """A technician has it."""
 OFFERED: Final = HELD | {Status.QUEUED}
@@ -49,7 +51,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     `sequence` is that of its last event, `generation` that of its last offer, `cycle` counts resolutions from 1.
     `recent` are fingerprints of the latest causes. `wakes_at` is when its status ends by itself: `assigned` unless
     accepted, `resolved` by closing, `closed` by becoming a `Remnant`. `resolution_due_at` is what the sla_monitor
-    said last.
+    said last. `given_up`: the technician went while the ticket was paused, so it is offered anew when work goes on.
     """
 
     ticket_id: str
@@ -79,6 +81,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     closed_at: datetime | None = None
     wakes_at: datetime | None = None
     recent: tuple[int, ...] = ()
+    given_up: bool = False
 
 
 class Remnant(msgspec.Struct, frozen=True, array_like=True, tag="remnant", gc=False):

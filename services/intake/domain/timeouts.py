@@ -28,8 +28,7 @@ def kind_of(state: State) -> str | None:
 def time_out(ticket: Ticket, moment: Moment, policy: LedgerPolicy) -> Outcome | None:
     """What becomes of a ticket whose `wakes_at` has come."""
     if ticket.status is Status.ASSIGNED:
-        reason = f"not accepted within {policy.accept_within_seconds:g} s"
-        return taken_back(Story(ticket, moment, policy), reason, NOT_ACCEPTED)
+        return taken_back(Story(ticket, moment, policy), NOT_ACCEPTED, NOT_ACCEPTED)
     if ticket.status is Status.RESOLVED:
         return closed(Story(ticket, moment, policy), f"no objection within {policy.close_after_seconds:g} s")
     if ticket.status is Status.CLOSED:

@@ -13,7 +13,7 @@ from schemas.contract import Contract
 from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested, SurveySkipped
 from schemas.ids import event_id
 from schemas.routing_work import OfferMade
-from schemas.ticket_assignments import AssignmentMade
+from schemas.ticket_assignments import AssignmentMade, AssignmentOverflowed, AssignmentReleased
 from schemas.ticket_commands import (
     AcceptAssignment,
     AcknowledgeEscalation,
@@ -28,10 +28,12 @@ from schemas.ticket_commands import (
     EscalateTicket,
     MergeTicket,
     OpenTicket,
+    ReleaseTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
     SubmitPlan,
+    TransferTicket,
 )
 from schemas.ticket_events import CommandRefused
 from schemas.ticket_sla import EscalationRaised, TargetPaused, TargetResumed, TargetRetargeted, TargetStarted
@@ -62,6 +64,8 @@ COMMANDS: Final[tuple[type[Contract], ...]] = (
     AcceptAssignment,
     DeclineAssignment,
     AssignTicket,
+    ReleaseTicket,
+    TransferTicket,
     ChangeStatus,
     ChangePriority,
     ChangePolicy,
@@ -97,6 +101,8 @@ def ledger_topology(policy: LedgerPolicy) -> Topology[State]:
         handlers={
             **dict.fromkeys(COMMANDS, ledger.on_command),
             AssignmentMade: ledger.hearing(answers.assignment_made),
+            AssignmentReleased: ledger.hearing(answers.assignment_released),
+            AssignmentOverflowed: ledger.hearing(answers.assignment_overflowed),
             EscalationRaised: ledger.hearing(answers.escalation_raised),
             SurveyRequested: ledger.hearing(answers.survey_requested),
             SurveySkipped: ledger.hearing(answers.survey_skipped),

@@ -34,6 +34,7 @@ from schemas.ticket_events import (
     TicketRated,
     TicketReopened,
     TicketResolved,
+    TicketTransferred,
 )
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.conditions import Profile
@@ -97,6 +98,7 @@ READERS: Final[Mapping[type[TicketEvent], Reader]] = {
     TicketAssigned: _assigned,
     TicketAccepted: _plainly(f.ACCEPTED),
     TicketDeclined: _plainly(f.DECLINED),
+    TicketTransferred: _nothing,
     StatusChanged: _nothing,
     PriorityChanged: _nothing,
     AgentReplied: _plainly(f.AGENT_REPLIED),

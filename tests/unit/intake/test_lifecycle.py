@@ -14,11 +14,11 @@ from schemas.routing_work import OfferMade, OfferWithdrawn
 from schemas.ticket_commands import ChangeStatus
 from schemas.ticket_events import CommandRefused, TicketEvent
 from schemas.vocabulary import Status
-from services.intake.domain import lifecycle
+from services.intake.domain import answers, lifecycle
 from services.intake.domain.commands import TURNS
 from services.intake.domain.lifecycle import REASON_CHARACTERS, RULES
 from services.intake.domain.story import Outcome
-from services.intake.domain.ticket import RECENT_COMMANDS, Remnant, State, Ticket
+from services.intake.domain.ticket import HELD, RECENT_COMMANDS, Remnant, State, Ticket
 from tests.unit.intake import values as v
 
 MAY_PEND = {before for before, afters in TURNS.items() if Status.PENDING in afters}
@@ -264,6 +264,33 @@ def test_assigning_by_hand_withdraws_the_old_offer_and_wants_the_technician(stat
     withdrawn, offer = outcome.work
     assert (withdrawn.generation, offer.generation) == (1, 2)
     assert offer.wanted_technician_id == "wu"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", sorted(HELD))
+def test_a_released_ticket_waits_again_and_may_come_back_to_whoever_had_it(status: Status) -> None:
+    outcome = decided(v.ticket_in(status), v.release())
+    assert names(outcome) == [("TicketQueued", Status.QUEUED)]
+    withdrawn, offer = outcome.work
+    assert (withdrawn.generation, offer.generation) == (1, 2)
+    assert offer.declined_by == []  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", RESTING)
+def test_a_transferred_ticket_leaves_one_pool_before_the_other_has_it(status: Status) -> None:
+    outcome = decided(v.ticket_in(status, declined_by=("sun",)), v.transfer())
+    assert names(outcome) == [("TicketTransferred", Status.CLASSIFIED), ("TicketQueued", Status.QUEUED)]
+    withdrawn, offer = outcome.work
+    assert (withdrawn.pool, withdrawn.generation) == (v.POOL, 1)
+    assert isinstance(offer, OfferMade)
+    assert (offer.pool, offer.generation, offer.skills, offer.declined_by) == (v.OTHER_POOL, 2, ["billing"], [])
+    assert offer.queued_at == v.T0
+    late = answers.assignment_made(ticket_after(outcome), v.assignment(1), v.moment("late"), v.POLICY)
+    assert late is not None
+    assert (late.facts, late.work[0].pool) == ((), v.POOL)
+
+
+def test_a_transfer_to_the_pool_that_has_it_is_refused() -> None:
+    assert "already" in refusal_of(decided(v.ticket_in(Status.QUEUED), v.transfer(v.POOL)))
 
 
 def test_assigning_to_whom_it_is_assigned_is_refused() -> None:

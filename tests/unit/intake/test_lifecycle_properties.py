@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.contract import Contract
 from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested
 from schemas.routing_work import OfferMade, OfferWithdrawn
-from schemas.ticket_assignments import AssignmentMade
+from schemas.ticket_assignments import AssignmentMade, AssignmentOverflowed, AssignmentReleased
 from schemas.ticket_events import TicketEvent
 from schemas.ticket_sla import EscalationRaised
 from schemas.vocabulary import Status
@@ -28,7 +28,7 @@ PATHS: Final = {
     None: {S.NEW, S.CANCELLED},
     S.NEW: {S.CLASSIFIED},
     S.CLASSIFIED: {S.QUEUED},
-    S.QUEUED: {S.ASSIGNED, S.CANCELLED, S.MERGED},
+    S.QUEUED: {S.ASSIGNED, S.CLASSIFIED, S.CANCELLED, S.MERGED},
     S.ASSIGNED: {S.IN_PROGRESS, S.CLASSIFIED, S.QUEUED, S.CANCELLED, S.MERGED},
     S.IN_PROGRESS: {S.PENDING, S.ON_HOLD, S.IN_REVIEW, S.RESOLVED, S.CLASSIFIED, S.QUEUED, S.CANCELLED, S.MERGED},
     S.PENDING: {S.IN_PROGRESS, S.ON_HOLD, S.RESOLVED, S.CLASSIFIED, S.QUEUED, S.CANCELLED, S.MERGED},
@@ -43,6 +43,8 @@ PATHS: Final = {
 
 ANSWERS: Final[dict[type[Contract], Callable[..., Outcome | None]]] = {
     AssignmentMade.struct: answers.assignment_made,
+    AssignmentReleased.struct: answers.assignment_released,
+    AssignmentOverflowed.struct: answers.assignment_overflowed,
     EscalationRaised.struct: answers.escalation_raised,
     SurveyRequested.struct: answers.survey_requested,
     RatingReceived.struct: answers.rating_received,
@@ -58,6 +60,10 @@ inputs = st.one_of(
     st.builds(v.accept, actors),
     st.builds(v.decline, actors),
     st.builds(v.assign, technicians, actors),
+    st.builds(v.release, actors),
+    st.builds(v.transfer, st.sampled_from([v.POOL, v.OTHER_POOL]), actors),
+    st.builds(v.released, st.integers(1, 6)),
+    st.builds(v.overflowed, st.integers(1, 6), alarm=st.booleans()),
     st.builds(v.turn, st.sampled_from(Status), actors),
     st.builds(v.prioritise, st.sampled_from(["P0", "P1", "P2"]), actors),
     st.builds(v.resolve, actors),
@@ -135,15 +141,16 @@ def test_statuses_follow_a_legal_path(history: list[tuple[Any, int]]) -> None:
 @settings(max_examples=300, deadline=None)
 def test_at_most_one_offer_stands_and_only_while_the_ticket_needs_someone(history: list[tuple[Any, int]]) -> None:
     life = lived(history)
-    standing: set[int] = set()
+    standing: set[tuple[str, int]] = set()
     for work in life.work:
         if isinstance(work, OfferMade):
             assert not standing
-            standing.add(work.generation)
+            standing.add((work.pool, work.generation))
         else:
-            standing.discard(work.generation)
-    needs = isinstance(life.state, Ticket) and life.state.status in OFFERED
-    assert standing == ({life.state.generation} if needs and life.state is not None else set())
+            standing.discard((work.pool, work.generation))
+    state = life.state
+    needs = isinstance(state, Ticket) and state.status in OFFERED
+    assert standing == ({(state.pool, state.generation)} if needs and isinstance(state, Ticket) else set())
 
 
 @given(histories)

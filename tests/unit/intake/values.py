@@ -11,7 +11,13 @@ from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested
 from schemas.ids import ticket_id
 from schemas.intake_requests import RequestReceived
 from schemas.parts import Actor, Requester
-from schemas.ticket_assignments import AssignmentMade
+from schemas.ticket_assignments import (
+    AssignmentMade,
+    AssignmentOverflowed,
+    AssignmentReleased,
+    OverflowReason,
+    ReleaseReason,
+)
 from schemas.ticket_commands import (
     AcceptAssignment,
     AcknowledgeEscalation,
@@ -26,10 +32,12 @@ from schemas.ticket_commands import (
     EscalateTicket,
     MergeTicket,
     OpenTicket,
+    ReleaseTicket,
     ReopenTicket,
     ReplyToCustomer,
     ResolveTicket,
     SubmitPlan,
+    TransferTicket,
 )
 from schemas.ticket_sla import EscalationRaised, TargetStarted
 from schemas.vocabulary import ActorKind, Category, Channel, Impact, Language, Level, Status, Tier, Urgency
@@ -41,6 +49,7 @@ TENANT = "acme"
 ID = ticket_id(TENANT, "portal", "first")
 OTHER_ID = ticket_id(TENANT, "portal", "other")
 POOL = "technical-support"
+OTHER_POOL = "billing"
 
 LI = Actor.new(kind=ActorKind.TECHNICIAN, actor_id="li")
 WU = Actor.new(kind=ActorKind.TECHNICIAN, actor_id="wu")
@@ -149,6 +158,14 @@ def assign(technician_id: str = "wu", actor: Actor = COORDINATOR) -> AssignTicke
     return AssignTicket.new(ticket_id=ID, actor=actor, technician_id=technician_id)
 
 
+def release(actor: Actor = LI) -> ReleaseTicket:
+    return ReleaseTicket.new(ticket_id=ID, actor=actor, reason="going home")
+
+
+def transfer(pool: str = OTHER_POOL, actor: Actor = COORDINATOR) -> TransferTicket:
+    return TransferTicket.new(ticket_id=ID, actor=actor, pool=pool, skills=["billing"], reason="an invoice")
+
+
 def turn(status: Status, actor: Actor = LI) -> ChangeStatus:
     return ChangeStatus.new(ticket_id=ID, actor=actor, status=status)
 
@@ -204,6 +221,8 @@ def every_command() -> list[Contract]:
         accept(COORDINATOR),
         decline(COORDINATOR),
         assign(),
+        release(COORDINATOR),
+        transfer(),
         turn(Status.PENDING, COORDINATOR),
         prioritise(),
         resolve(COORDINATOR),
@@ -228,6 +247,32 @@ def assignment(generation: int = 1, technician_id: str = "li", *, by_hand: bool 
         technician_id=technician_id,
         by_hand=by_hand,
         candidates=[],
+        dropped={},
+    )
+
+
+def released(generation: int = 1, reason: ReleaseReason = ReleaseReason.OFFLINE) -> AssignmentReleased:
+    return AssignmentReleased.new(
+        ticket_id=ID,
+        generation=generation,
+        pool=POOL,
+        decided_at=T0,
+        position="timer/0/p/release",
+        technician_id="li",
+        reason=reason,
+    )
+
+
+def overflowed(generation: int = 1, *, alarm: bool = True) -> AssignmentOverflowed:
+    return AssignmentOverflowed.new(
+        ticket_id=ID,
+        generation=generation,
+        pool=POOL,
+        decided_at=T0,
+        position="timer/0/p/loosen",
+        reason=OverflowReason.ALL_DECLINED,
+        alarm=alarm,
+        owner_id="head",
         dropped={},
     )
 
