@@ -34,9 +34,9 @@ def offer(ticket_id: str, generation: int = 1, **changes: Any) -> OfferMade:
     return OfferMade.new(ticket_id=ticket_id, generation=generation, **{**stated, **changes})
 
 
-def withdrawal(ticket_id: str, generation: int = 1, pool: str = POOL) -> OfferWithdrawn:
+def withdrawal(ticket_id: str, generation: int = 1, pool: str = POOL, reason: str = "resolved") -> OfferWithdrawn:
     """The ledger takes an offer back."""
-    return OfferWithdrawn.new(ticket_id=ticket_id, generation=generation, pool=pool, reason="resolved")
+    return OfferWithdrawn.new(ticket_id=ticket_id, generation=generation, pool=pool, reason=reason)
 
 
 def rostered(technician_id: str, *skills: str, **changes: Any) -> TechnicianRostered:
