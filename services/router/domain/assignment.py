@@ -1,25 +1,25 @@
 """Who gets a piece of work: filters drop, weights rank the rest; equals go by idleness, then by id.
 
 The outcome is that of asking every filter and weigher about every technician (`explaining` does, and a test compares
-the two); the groups of the roster only save the asking. Groups and their cells are looked at from the best on, until
-none of the others can hold one of the first three.
+the two); the groups of the roster only save the asking. Those who are able and have room are looked at from the best
+on, until nobody after can be one of the first three.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
-from heapq import heapify, heappop, heapreplace
 from typing import Final, NamedTuple
 
 import msgspec
 
 from schemas.routing_policy import RoutingFilter
 from services.router.domain import filters
+from services.router.domain.able import Able, Front, Walk
 from services.router.domain.filters import capacity
-from services.router.domain.roster import Able, Group, Place, Roster
-from services.router.domain.weights import fairness, load
-from services.router.domain.weights.total import Moment, Person, basis_of, parts_of
-from services.router.domain.work import Profile, Requirement, Technician, Work, profile_of
+from services.router.domain.roster import Place, Roster
+from services.router.domain.weights.total import Moment, Person, parts_of
+from services.router.domain.work import Requirement, Technician, Work, profile_of
 
 PLACES: Final = 3
 """How many an assignment names: the winner and the next two."""
@@ -62,22 +62,10 @@ def choose(work: Work, requirement: Requirement, roster: Roster) -> Choice:
     """The best for the work, which asks for `requirement` by now, among those whom every filter keeps."""
     able = roster.able(requirement)
     contest = _Contest(work, requirement, roster)
-    dropped = {**able.dropped, **dict.fromkeys(_LATER, 0)}
-    fronts: list[_Front] = []
-    willing = 0
-    for number, (group, match) in enumerate(able.groups):
-        for reason, count in group.away.items():
-            dropped[reason] += count
-        if group.ready:
-            highest_load = capacity.highest_load(requirement, group.profile)
-            full = group.count_over(highest_load)
-            dropped[filters.CAPACITY] += full
-            willing += group.ready - full
-            if full < group.ready:
-                fronts += contest.next_front(number, group, match, 0)
-    barred = contest.barred(able, willing, dropped)
-    ranks = contest.best(able, fronts, barred)
-    return Choice(tuple(Ranked(rank.technician_id, -rank.weight_below) for rank in ranks), dropped)
+    dropped = {**able.dropped, **able.away, filters.CAPACITY: able.full, **_NONE_YET}
+    barred = contest.barred(able, dropped)
+    ranks = contest.best(able, barred)
+    return Choice(tuple([Ranked(rank.technician_id, -rank.weight_below) for rank in ranks]), dropped)
 
 
 def choose_wanted(work: Work, requirement: Requirement, technician_id: str, roster: Roster) -> Choice:
@@ -96,17 +84,7 @@ def bars(work: Work, roster: Roster) -> dict[str, frozenset[str]]:
     return {filters.CONFLICT: frozenset(conflicts), filters.DECLINED: frozenset(declined)}
 
 
-_LATER: Final = (*filters.OF_STANDING, filters.CAPACITY, filters.OWNER, filters.CONFLICT, filters.DECLINED)
-
-
-class _Front(NamedTuple):
-    """The best that a cell of a group may hold, and which one it is; sorts by `weight_below`."""
-
-    weight_below: float
-    group_number: int
-    cell_number: int
-    group: Group
-    match: float
+_NONE_YET: Final = {filters.OWNER: 0, filters.CONFLICT: 0, filters.DECLINED: 0}
 
 
 class _Contest:
@@ -120,21 +98,10 @@ class _Contest:
         self._roster = roster
         self._policy = roster.policy
 
-    def next_front(self, number: int, group: Group, match: float, start: int) -> list[_Front]:
-        """The front of the first cell from `start` on whose technicians have room; empty where there is none."""
-        highest_load = capacity.highest_load(self._requirement, group.profile)
-        for cell_number in range(start, len(group.order)):
-            cell = group.order[cell_number]
-            if cell.load <= highest_load:
-                weight = self._basis(group.profile, match, cell.load, cell.assigned_weight, 1.0)
-                return [_Front(-weight, number, cell_number, group, match)]
-        return []
-
-    def barred(self, able: Able, willing: int, dropped: dict[str, int]) -> frozenset[str]:
+    def barred(self, able: Able, dropped: dict[str, int]) -> frozenset[str]:
         """Count whom the filters of this very ticket drop; return those whom declines and conflicts do."""
         if self._requirement.only is not None:
-            willing_owner = self._fits(self._requirement.only, able)
-            dropped[filters.OWNER] = willing - willing_owner
+            dropped[filters.OWNER] = able.ready - able.full - self._fits(self._requirement.only, able)
         barred: frozenset[str] = frozenset()
         for name, ids in bars(self._work, self._roster).items():
             if ids:
@@ -143,24 +110,33 @@ class _Contest:
                 barred |= ids
         return barred
 
-    def best(self, able: Able, fronts: list[_Front], barred: frozenset[str]) -> list[Rank]:
+    def best(self, able: Able, barred: frozenset[str]) -> list[Rank]:
         """The first three among those who are not barred."""
-        found = {each: self.rank(each) for each in self._known(barred) if self._fits(each, able)}
-        ranks = sorted(found.values())[:PLACES]
+        known = {each: self.rank(each) for each in self._known(barred) if self._fits(each, able)}
+        ranks = sorted(known.values())[:PLACES]
         if self._requirement.only is not None:
             return ranks
-        heapify(fronts)
-        while fronts:
-            front = fronts[0]
-            if len(ranks) >= PLACES and front.weight_below > ranks[-1].weight_below + _SAME:
+        walk = Walk(able)
+        while (front := walk.next()) is not None:
+            if len(ranks) >= PLACES and self._is_behind(front, ranks[-1]):
                 break
-            ranks = self._with_cell(ranks, front, barred, found)
-            following = self.next_front(front.group_number, front.group, front.match, front.cell_number + 1)
-            if following:
-                heapreplace(fronts, following[0])
-            else:
-                heappop(fronts)
+            walk.go_on(front)
+            if front.technician_id not in barred and front.technician_id not in known:
+                insort(ranks, self._rank_of(front))
+                del ranks[PLACES:]
+        walk.end()
         return ranks
+
+    def _is_behind(self, front: Front, third: Rank) -> bool:
+        """Whether neither this one nor any after can come before the third."""
+        if self._policy.fairness_factor:
+            return front.weight_below > third.weight_below + _SAME
+        return front[:3] > third
+
+    def _rank_of(self, front: Front) -> Rank:
+        if self._policy.idle_factor:
+            return self.rank(front.technician_id)
+        return Rank(front.weight_below, front.last_at, front.technician_id)
 
     def rank(self, technician_id: str) -> Rank:
         """Someone with the sum of all weighers."""
@@ -171,25 +147,6 @@ class _Contest:
         moment = Moment(roster.at_us, roster.day)
         parts = parts_of(self._work, self._requirement, person, self._policy, moment)
         return Rank(-parts.weight, tally.last_at, technician_id)
-
-    def _with_cell(
-        self, ranks: list[Rank], front: _Front, barred: frozenset[str], found: dict[str, Rank]
-    ) -> list[Rank]:
-        """The first three, with those of one more cell; the longest idle stand first in it."""
-        group, policy = front.group, self._policy
-        cell = group.order[front.cell_number]
-        taken = 0
-        candidates = list(ranks)
-        for last_at, technician_id in group.cells[cell]:
-            if technician_id in barred or technician_id in found:
-                continue
-            weight_below = self.rank(technician_id).weight_below if policy.idle_factor else front.weight_below
-            candidates.append(Rank(weight_below, last_at, technician_id))
-            taken += 1
-            if taken == PLACES:
-                break
-        candidates.sort()
-        return candidates[:PLACES]
 
     def _known(self, barred: frozenset[str]) -> Iterator[str]:
         """Those whom a weigher or a filter of this very ticket names, who may rank higher than their cell."""
@@ -205,15 +162,6 @@ class _Contest:
     def _fits(self, technician_id: str, able: Able) -> bool:
         """Whether a technician is able, ready, and has room."""
         place: Place | None = self._roster.place_of(technician_id)
-        if place is None or place.group not in able.known:
+        if place is None or not able.has(place.group):
             return False
         return place.cell.load <= capacity.highest_load(self._requirement, place.group.profile)
-
-    def _basis(self, profile: Profile, match: float, held: int, assigned_weight: int, idleness: float) -> float:
-        policy = self._policy
-        return basis_of(
-            policy.load_factor * load.weigh(self._requirement, profile, held),
-            policy.skill_match_factor * match,
-            policy.fairness_factor * fairness.weigh(assigned_weight),
-            policy.idle_factor * idleness,
-        )

@@ -3,8 +3,7 @@
 A rule about what someone is (skill, level, language, product, tier, team) is asked once a group, and its answer kept
 until the roster changes. Within a group technicians differ by what they hold, by what they got today and by when they
 got it last: those of equal load and day stand in one cell, longest idle first, and the cells are sorted by what load
-and fairness weigh. So the best of a group is the front of one of its first cells, and how many are full is counted by
-load.
+and fairness weigh.
 
 What only time changes (shifts, rate limit, midnight) is caught up with by `advance`. Nothing here depends on the order
 in which technicians, loads and tallies came in: a rebuilt roster is the same roster.
@@ -12,15 +11,15 @@ in which technicians, loads and tallies came in: a rebuilt roster is the same ro
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
 from services.router.domain import filters
+from services.router.domain.able import Able
 from services.router.domain.filters import language, level, product, skill, team, tier
+from services.router.domain.group import Cell, Group, Line
 from services.router.domain.instants import microseconds_of
 from services.router.domain.policy import Policy
 from services.router.domain.standing import READY, Standing, standing_of
@@ -28,16 +27,8 @@ from services.router.domain.tally import NOTHING_YET, Tally, assigned_on, day_of
 from services.router.domain.weights import fairness, load, skill_match
 from services.router.domain.work import Profile, Requirement, Technician, profile_of
 
-ABILITIES_MAX: Final = 4_096
-"""How many answers of `Roster.able` are kept; more kinds of work than this are looked up anew."""
-
-
-class Cell(NamedTuple):
-    """Technicians of a group who hold the same and got the same today; the least `rank` stands first."""
-
-    rank: float
-    load: int
-    assigned_weight: int
+SHARES_MAX: Final = 1_000_000
+"""How many groups the kept answers of `Roster.able` may name in all; beyond that all are looked up anew."""
 
 
 class Place(NamedTuple):
@@ -45,62 +36,7 @@ class Place(NamedTuple):
 
     group: Group
     cell: Cell
-    line: tuple[int, str]
-
-
-class Group:
-    """Technicians of one profile: how many, how many of them each standing drops, and the ready ones in cells."""
-
-    __slots__ = ("away", "by_load", "cells", "members", "order", "profile", "ready")
-
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
-        self.members = 0
-        self.ready = 0
-        self.away: Counter[str] = Counter()
-        self.by_load: Counter[int] = Counter()
-        self.cells: dict[Cell, list[tuple[int, str]]] = {}
-        self.order: list[Cell] = []
-
-    def put(self, cell: Cell, line: tuple[int, str]) -> None:
-        """Someone ready takes their place."""
-        self.ready += 1
-        self.by_load[cell.load] += 1
-        standing = self.cells.get(cell)
-        if standing is None:
-            self.cells[cell] = [line]
-            insort(self.order, cell)
-        else:
-            insort(standing, line)
-
-    def take(self, cell: Cell, line: tuple[int, str]) -> None:
-        """Someone leaves their place."""
-        self.ready -= 1
-        self.by_load[cell.load] -= 1
-        if not self.by_load[cell.load]:
-            del self.by_load[cell.load]
-        standing = self.cells[cell]
-        del standing[bisect_left(standing, line)]
-        if not standing:
-            del self.cells[cell]
-            del self.order[bisect_left(self.order, cell)]
-
-    def count_over(self, load: int) -> int:
-        """How many ready ones hold more than this."""
-        return sum(count for held, count in self.by_load.items() if held > load)
-
-
-class Able(NamedTuple):
-    """Who is able to do a kind of work: the groups, each with its `skill_match`, which is the same for all in it.
-
-    `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
-    profiles drops; `known` has the groups once more, to be asked for one.
-    """
-
-    groups: tuple[tuple[Group, float], ...]
-    members: int
-    dropped: Mapping[str, int]
-    known: frozenset[Group]
+    line: Line
 
 
 class Roster:
@@ -127,6 +63,8 @@ class Roster:
         self._groups: dict[Profile, Group] = {}
         self._by_skill: dict[str, dict[Profile, Group]] = {}
         self._able: dict[Requirement, Able] = {}
+        self._shares = 0
+        self._moved: set[str] = set()
         self._conflicts: dict[str, set[str]] = {}
 
     # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,6 +87,8 @@ class Roster:
 
     def place_of(self, technician_id: str) -> Place | None:
         """Where they stand ready to take work, None while they take none."""
+        if self._moved:
+            self._catch_up()
         return self._places.get(technician_id)
 
     def conflicted(self, requester_id: str | None) -> Iterable[str]:
@@ -159,11 +99,14 @@ class Roster:
         """Who is able to do such work, whether or not they can take it now; `only` makes no difference."""
         if requirement.only is not None:
             requirement = requirement._replace(only=None)
+        if self._moved:
+            self._catch_up()
         able = self._able.get(requirement)
         if able is None:
-            if len(self._able) >= ABILITIES_MAX:
-                self._able.clear()
-            able = self._able[requirement] = self._find_able(requirement)
+            able = self._find_able(requirement)
+            self._shares += len(able.groups)
+            self._able[requirement] = able
+        able.refresh()
         return able
 
     def could_ever(self, technician_id: str, requirement: Requirement) -> bool:
@@ -182,6 +125,7 @@ class Roster:
 
     def ready_ids(self) -> list[str]:
         """The ids of those who take work now, in order."""
+        self._catch_up()
         return sorted(self._places)
 
     # ── what changes ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +177,7 @@ class Roster:
         technician = self._technicians.get(technician_id)
         if technician is not None and technician.rostered:
             self.load += weight
-            self._move(technician)
+            self._moved.add(technician_id)
 
     def set_tally(self, technician_id: str, tally: Tally | None) -> None:
         """Say what someone was assigned lately."""
@@ -241,13 +185,7 @@ class Roster:
             self._tallies.pop(technician_id, None)
         else:
             self._tallies[technician_id] = tally
-        technician = self._technicians.get(technician_id)
-        if technician is None or not technician.rostered:
-            return
-        if self.policy.rate_limit is None:
-            self._move(technician)
-        else:
-            self._stand_anew(technician)
+        self._moved.add(technician_id)
 
     # ── how it is kept ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -260,7 +198,7 @@ class Roster:
         for requester_id in technician.conflicts:
             self._conflicts.setdefault(requester_id, set()).add(technician_id)
         if technician.rostered:
-            self._able.clear()
+            self._forget_able()
             group = self._group(profile_of(technician, self.policy))
             group.members += 1
             self.members += 1
@@ -276,7 +214,7 @@ class Roster:
             if not self._conflicts[requester_id]:
                 del self._conflicts[requester_id]
         if technician.rostered:
-            self._able.clear()
+            self._forget_able()
             group = self._groups[profile_of(technician, self.policy)]
             self._unstand(technician_id, group)
             group.members -= 1
@@ -296,7 +234,7 @@ class Roster:
             self._looked_at_again[technician_id] = standing.until
             heappush(self._changing, (standing.until, technician_id))
         if standing.dropped_by is not None:
-            group.away[standing.dropped_by] += 1
+            group.drop(standing.dropped_by, 1)
             return
         place = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
         self._places[technician_id] = place
@@ -305,7 +243,7 @@ class Roster:
     def _unstand(self, technician_id: str, group: Group) -> None:
         standing = self._standings.pop(technician_id)
         if standing.dropped_by is not None:
-            group.away[standing.dropped_by] -= 1
+            group.drop(standing.dropped_by, -1)
             return
         place = self._places.pop(technician_id)
         group.take(place.cell, place.line)
@@ -315,17 +253,25 @@ class Roster:
         self._unstand(technician.technician_id, group)
         self._stand(technician, group)
 
-    def _move(self, technician: Technician) -> None:
-        """What they hold or got has changed, and nothing about whether they are ready."""
-        technician_id = technician.technician_id
-        place = self._places.get(technician_id)
-        if place is None:
-            return
-        group, tally = place.group, self.tally_of(technician_id)
-        group.take(place.cell, place.line)
-        place = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
-        self._places[technician_id] = place
-        group.put(place.cell, place.line)
+    def _catch_up(self) -> None:
+        """Give those their places who hold or got something else than before; once, however often that changed."""
+        for technician_id in self._moved:
+            technician = self._technicians.get(technician_id)
+            if technician is None or not technician.rostered:
+                continue
+            if self.policy.rate_limit is not None:
+                self._stand_anew(technician)
+            elif (place := self._places.get(technician_id)) is not None:
+                self._move(technician_id, place)
+        self._moved.clear()
+
+    def _move(self, technician_id: str, old: Place) -> None:
+        group, tally = old.group, self.tally_of(technician_id)
+        new = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
+        if new.cell != old.cell or new.line != old.line:
+            group.take(old.cell, old.line)
+            self._places[technician_id] = new
+            group.put(new.cell, new.line)
 
     def _cell(self, technician_id: str, group: Group, tally: Tally) -> Cell:
         policy, held = self.policy, self._loads.get(technician_id, 0)
@@ -337,16 +283,27 @@ class Roster:
 
     def _rebuild(self) -> None:
         kept: dict[Any, Any]
-        for kept in (self._standings, self._places, self._groups, self._by_skill, self._able, self._looked_at_again):
+        for kept in (self._standings, self._places, self._groups, self._by_skill, self._looked_at_again):
             kept.clear()
         self._changing.clear()
+        self._moved.clear()
+        self._forget_able()
         for technician in self._technicians.values():
             if technician.rostered:
                 group = self._group(profile_of(technician, self.policy))
                 group.members += 1
                 self._stand(technician, group)
 
+    def _forget_able(self) -> None:
+        if self._able:
+            self._able.clear()
+            self._shares = 0
+            for group in self._groups.values():
+                group.watchers.clear()
+
     def _find_able(self, requirement: Requirement) -> Able:
+        if self._shares > SHARES_MAX:
+            self._forget_able()
         dropped = dict.fromkeys(filters.OF_PROFILES, 0)
         dropped[filters.SKILL] = self.members
         groups = []
@@ -359,8 +316,7 @@ class Roster:
                 groups.append((group, skill_match.weigh(requirement, group.profile)))
             else:
                 dropped[reason] += group.members
-        members = sum(group.members for group, _ in groups if group.profile.capacity >= requirement.weight)
-        return Able(tuple(groups), members, dropped, frozenset(group for group, _ in groups))
+        return Able(requirement, self.policy, groups, dropped)
 
     def _groups_with(self, skills: frozenset[str]) -> Iterable[Group]:
         """The groups that may have all these skills: those with the rarest of them, or all if none is asked for."""
