@@ -14,7 +14,7 @@ from rich.table import Table
 
 from benchmarks.report import REPORT, Report, earlier
 from benchmarks.section import Bench, Section
-from benchmarks.sections import hop, memory, profile, scaling, sla, stack, throughput, timers
+from benchmarks.sections import hop, memory, profile, router, scaling, sla, stack, throughput, timers
 from benchmarks.tables import short
 from deploy.local import jars
 from deploy.local.errors import StackError
@@ -27,6 +27,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     memory.SECTION,
     scaling.SECTION,
     sla.SECTION,
+    router.SECTION,
     stack.SECTION,
     profile.SECTION,
 )

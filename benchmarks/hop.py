@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
@@ -113,13 +114,34 @@ class Reader:
                 self._reading.set()
 
 
-class Hop:
-    """Sends commands to a running engine and times its events."""
+def _replies() -> Iterator[tuple[str, bytes]]:
+    for number in count():
+        ticket = ticket_id(number % KEYS)
+        yield ticket, command(ticket, number)
 
-    def __init__(self, bootstrap: str, commands: str, events: str) -> None:
+
+class Hop:
+    """Sends commands to a running engine and times its events.
+
+    `records` are what is sent, with keys, numbered from `first` on, by default replies without end; `number_of` says to
+    which of them an event belongs.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        commands: str,
+        events: str,
+        *,
+        records: Iterable[tuple[str, bytes]] | None = None,
+        first: int = 0,
+        number_of: Callable[[bytes], int] = lambda value: int(_decode(value).data.cause.removeprefix("c-")),
+    ) -> None:
         self._commands = commands
         self._arrivals = _Arrivals()
-        self._numbers = 0
+        self._first = self._numbers = first
+        self._number_of = number_of
+        self._records = iter(records if records is not None else _replies())
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0, "acks": "all"},
             logger=SILENT,
@@ -141,7 +163,7 @@ class Hop:
         sys.setswitchinterval(self._switch_seconds)
 
     def _seen(self, value: bytes, at_seconds: float) -> None:
-        self._arrivals.take(int(_decode(value).data.cause.removeprefix("c-")), at_seconds)
+        self._arrivals.take(self._number_of(value), at_seconds)
 
     def at(self, per_second: float, seconds: float) -> Paced:
         """Send at this pace for so long, and wait until every event was read.
@@ -156,16 +178,15 @@ class Hop:
         milliseconds = [(arrived[first + place] - instant) * 1_000 for place, instant in enumerate(due)]
         return Paced(len(due), self._arrivals.doubled - doubled_before, milliseconds)
 
-    def _send(self, per_second: float, count: int) -> list[float]:
+    def _send(self, per_second: float, events: int) -> list[float]:
         began = time.monotonic()
         due: list[float] = []
-        for place in range(count):
+        for place in range(events):
             instant = began + place / per_second
             if (wait := instant - time.monotonic()) > 0:
                 time.sleep(wait)
-            number = self._numbers
-            ticket = ticket_id(number % KEYS)
-            self._producer.produce(self._commands, key=ticket.encode(), value=command(ticket, number), headers=HEADERS)
+            key, value = next(self._records)
+            self._producer.produce(self._commands, key=key.encode(), value=value, headers=HEADERS)
             self._producer.poll(0)
             self._numbers += 1
             due.append(instant)
@@ -175,7 +196,8 @@ class Hop:
     def _await(self, first: int, count: int) -> None:
         arrived = self._arrivals.at_seconds
         deadline = time.monotonic() + SETTLE_SECONDS
-        while len(arrived) < first + count:
+        expected = first - self._first + count
+        while len(arrived) < expected:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{first + count - len(arrived)} of {count} events never came")
+                raise TimeoutError(f"{expected - len(arrived)} of {count} events never came")
             time.sleep(POLL_SECONDS)

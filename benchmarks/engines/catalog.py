@@ -99,6 +99,9 @@ REMINDERS: Final = Engine(
 CLOCKS: Final = Engine(
     "clocks", "Aftercare, SLA clocks", (1_000_000, 20_000), _ours("clocks"), _own_changelog, makes_topics=False
 )
+ROUTER: Final = Engine(
+    "router", "Aftercare, router", (40_000, 1_000), _ours("router"), _own_changelog, makes_topics=False
+)
 
 PEERS: Final = (BARE_LOOP, KAFKA_STREAMS, QUIX, FAUST_AT_LEAST_ONCE, FAUST_EXACTLY_ONCE)
 ENGINES: Final = (AFTERCARE, *PEERS)
