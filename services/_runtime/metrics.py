@@ -1,60 +1,64 @@
 """Every metric of the five services, declared once with its meaning and unit, in one registry.
 
-A service that needs another one adds it to its section at the end. Names begin with `aftercare_`, end with their base
-unit (counters with `_total`), and labels have few values: never a ticket, tenant, person, pool or address.
+A service that needs another one adds it to its section at the end; `python -m deploy.monitoring generate` then writes
+docs/metrics.md anew. Names begin with `aftercare_`, end with their base unit (counters with `_total`), and labels have
+few values: never a ticket, tenant, person, pool or address. Only the labels of `LABELS` may be used.
+
+Metrics are of one process. What is counted by passing events (counters, histograms) starts at zero with the process,
+which `rate` and `increase` allow for. What is held now is read off the state (`figures`), so it is right after a
+restart and moves with a partition: `sum` over all processes is the whole.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, disable_created_metrics
+
+from services._runtime.catalogue import Catalogue
+
+LABELS: Final[Mapping[str, str]] = {
+    "channel": "way in of a request: portal, app, phone, email, chat, wechat, relay",
+    "command": "type of a command, by its contract",
+    "follower": "what follows topics in this process",
+    "kind": "kind of an error, or of a directory entity",
+    "lane": "where a clock stands on the board: running, paused, overdue, waiting",
+    "level": "priority of a ticket; the first 16 names, then `other`",
+    "medium": "way out of a notification: email",
+    "method": "method of an HTTP request, `other` for unknown ones",
+    "outcome": "what became of it; the values stand in the meaning",
+    "fate": "what became of a request; the values stand in the meaning",
+    "part": "part of the process: web, a processor, a supervised service",
+    "priority": "priority of a ticket; the first 16 names, then `other`",
+    "processor": "name of a topology",
+    "reason": "why; a fixed list",
+    "route": "template of an HTTP route, never a path",
+    "service": "one of the five",
+    "status": "status of a ticket, or of an HTTP response",
+    "store": "changelog topic without its ending",
+    "target": "name of an SLA target; data, but a policy has few",
+    "topic": "name of a topic",
+    "type": "type of an event, by its contract, without prefix and version",
+    "version": "version of the product",
+    "what": "what was told of an SLA target; the values stand in the meaning",
+}
+"""Every label there may be, and what bounds its values."""
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
+# When a series began is in Prometheus anyway, and each counter would be two series.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
+CATALOGUE: Final = Catalogue(REGISTRY, LABELS)
+_counter, _gauge, _histogram = CATALOGUE.counter, CATALOGUE.gauge, CATALOGUE.histogram
 
 _FAST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _LATENESS_SECONDS: Final = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0)
 _BATCH_RECORDS: Final = (1, 5, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000)
 
-
-class BatchHistogram(Histogram):
-    """A histogram that takes what a whole batch measured: by `observe`, 1.5 µs a value, timers would feel it."""
-
-    def observe_all(self, amounts: Iterable[float]) -> None:
-        """Observe every amount."""
-        ordered = sorted(amounts)
-        counted = 0
-        for bound, bucket in zip(self._upper_bounds, self._buckets, strict=True):
-            reached = bisect_right(ordered, bound)
-            if reached > counted:
-                bucket.inc(reached - counted)
-                counted = reached
-        self._sum.inc(sum(ordered))
-
-
-def _counter(name: str, meaning: str, *labels: str) -> Counter:
-    return Counter(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
-
-
-def _gauge(name: str, meaning: str, *labels: str) -> Gauge:
-    return Gauge(f"aftercare_{name}", meaning, labels, registry=REGISTRY)
-
-
-def _histogram(name: str, meaning: str, *labels: str, buckets: tuple[float, ...]) -> BatchHistogram:
-    return BatchHistogram(f"aftercare_{name}", meaning, labels, registry=REGISTRY, buckets=buckets)
-
-
 # ---------------------------------------------------------------- every process
+
+CATALOGUE.section("Every process")
 
 BUILD_INFO: Final = _gauge("build_info", "Always 1; the labels say what runs here.", "service", "version")
 PART_READY: Final = _gauge("part_ready", "1 while the named part of this process is ready, else 0.", "part")
@@ -63,11 +67,16 @@ PART_RESTARTS: Final = _counter("part_restarts_total", "Times a supervised part 
 
 # ---------------------------------------------------------------- processors, observed once a batch
 
+CATALOGUE.section("Processors, observed once a batch")
+
 PROCESSOR_RECORDS: Final = _counter(
     "processor_records_total", "Input records whose transaction was committed.", "processor", "topic"
 )
 PROCESSOR_OUTPUTS: Final = _counter(
     "processor_outputs_total", "Records written in committed transactions, changelogs left out.", "processor", "topic"
+)
+PROCESSOR_EVENTS: Final = _counter(
+    "processor_events_total", "Events told in committed transactions, by their type.", "processor", "type"
 )
 PROCESSOR_BATCH_RECORDS: Final = _histogram(
     "processor_batch_records", "Input records in a batch.", "processor", buckets=_BATCH_RECORDS
@@ -109,6 +118,17 @@ PROCESSOR_STATE_OUTDATED_KEYS: Final = _gauge(
     "store",
 )
 PROCESSOR_TIMERS_PENDING: Final = _gauge("processor_timers_pending", "Timers waiting to come due.", "processor")
+PROCESSOR_TIMERS_OVERDUE: Final = _gauge(
+    "processor_timers_overdue",
+    "Timers that came due more than 10 s ago and have not fired, those of parked keys left out; counted up to 10 000 a "
+    "partition.",
+    "processor",
+)
+PROCESSOR_NEXT_TIMER: Final = _gauge(
+    "processor_next_timer_timestamp_seconds",
+    "When the earliest timer that waits is due, as Unix time; absent where none waits.",
+    "processor",
+)
 PROCESSOR_TIMER_LATENESS_SECONDS: Final = _histogram(
     "processor_timer_lateness_seconds",
     "Seconds from a timer's due time to its firing.",
@@ -127,12 +147,16 @@ PROCESSOR_PARKED_RECORDS: Final = _counter(
 
 # ---------------------------------------------------------------- directory
 
+CATALOGUE.section("Directory")
+
 DIRECTORY_RECORDS: Final = _counter(
     "directory_records_total", "Directory records read, by what became of them.", "kind", "outcome"
 )
 DIRECTORY_ENTITIES: Final = _gauge("directory_entities", "Directory entities in memory.", "kind")
 
 # ---------------------------------------------------------------- HTTP, Kafka and Redis clients
+
+CATALOGUE.section("HTTP, Kafka and Redis clients")
 
 HTTP_REQUESTS: Final = _counter("http_requests_total", "HTTP requests answered.", "method", "route", "status")
 HTTP_REQUEST_SECONDS: Final = _histogram(
@@ -158,6 +182,8 @@ REDIS_ERRORS: Final = _counter("redis_errors_total", "Redis calls that failed or
 
 # ---------------------------------------------------------------- intake
 
+CATALOGUE.section("Intake")
+
 INTAKE_REQUESTS: Final = _counter(
     "intake_requests_total",
     "Requests the normaliser decided: opened a ticket, threaded into one, duplicate, or automatic mail (RFC 3834).",
@@ -176,6 +202,24 @@ MAILS: Final = _counter(
 MAILBOX_ROUNDS: Final = _counter(
     "mailbox_rounds_total", "Looks into the mailbox: done, or why not (mailbox, kafka, redis).", "outcome"
 )
+TICKETS: Final = _gauge(
+    "tickets",
+    "Tickets in each status that is not final, by the ledger's state.",
+    "status",
+    "priority",
+)
+TICKETS_UNASSIGNED_SINCE: Final = _gauge(
+    "tickets_unassigned_since_timestamp_seconds",
+    "Since when the longest unassigned ticket waits, as Unix time, by the ledger's state: its opening, or, once "
+    "somebody had it, the last that happened to it. Absent where none waits; across processes take `min`.",
+    "priority",
+)
+ASSIGNMENT_SECONDS: Final = _histogram(
+    "ticket_assignment_seconds",
+    "Seconds from a request being accepted to somebody being found for its ticket for the first time.",
+    "priority",
+    buckets=(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0),
+)
 READ_MODEL_RECORDS: Final = _counter(
     "read_model_records_total", "Records read for the read model: projected, or skipped as unreadable.", "outcome"
 )
@@ -187,6 +231,8 @@ READ_MODEL_RESTARTS: Final = _counter(
 )
 
 # ---------------------------------------------------------------- router
+
+CATALOGUE.section("Router")
 
 ROUTER_DECISIONS: Final = _counter(
     "router_decisions_total",
@@ -221,6 +267,8 @@ ROUTER_DECISION_SECONDS: Final = _histogram(
 
 # ---------------------------------------------------------------- sla_monitor
 
+CATALOGUE.section("SLA monitor")
+
 SLA_TARGETS: Final = _counter(
     "sla_targets_total",
     "What was told of SLA targets: started, paused, resumed, retargeted, warned, met, breached, breach_retracted, "
@@ -229,6 +277,12 @@ SLA_TARGETS: Final = _counter(
     "what",
 )
 
+SLA_CLOCKS: Final = _gauge(
+    "sla_clocks",
+    "Clocks of open tickets by where they stand: running, paused, overdue (breached and not done), waiting for an "
+    "acknowledgement. Read from the view by the one instance that keeps it; absent while that is being read anew.",
+    "lane",
+)
 SLA_WINDOW_TARGETS: Final = _gauge(
     "sla_window_targets",
     "Warnings and verdicts (warned, met, breached) told within the sliding window, by the ticket's level.",
@@ -249,6 +303,8 @@ SLA_SURGES: Final = _counter(
 
 # ---------------------------------------------------------------- notifier
 
+CATALOGUE.section("Notifier")
+
 NOTIFIER_ATTEMPTS: Final = _counter(
     "notifier_attempts_total",
     "Attempts at deliveries, by what came of them; `silent` where nobody can know.",
@@ -261,6 +317,8 @@ NOTIFIER_ATTEMPT_SECONDS: Final = _histogram(
 NOTIFIER_ATTEMPTS_WAITING: Final = _gauge("notifier_attempts_waiting", "Attempts that wait for their turn.")
 
 # ---------------------------------------------------------------- feedback
+
+CATALOGUE.section("Feedback")
 
 FEEDBACK_SURVEYS: Final = _counter(
     "feedback_surveys_total",

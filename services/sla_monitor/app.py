@@ -23,6 +23,7 @@ from services._runtime.view.lease import Lease
 from services._runtime.view.projector import Projector
 from services._runtime.web.web import create_web
 from services.sla_monitor.adapters.clocks_view import keys
+from services.sla_monitor.adapters.clocks_view.gauges import ClockGauges
 from services.sla_monitor.adapters.clocks_view.projecting import APPLY, ClocksProjection
 from services.sla_monitor.adapters.clocks_view.queries import ClocksView
 from services.sla_monitor.adapters.counting import SurgeCounter, TargetCounter
@@ -69,6 +70,7 @@ class Edges:
         # Terms of its own: the processor's belong to its thread.
         self.rulings = Rulings(DirectoryTerms(directory, settings, clock))
         self._projection = ClocksProjection(topology, surges, self.rulings)
+        self._kept_view: ReadModel | None = None
 
     def web(self) -> FastAPI:
         """The API and the board."""
@@ -96,10 +98,18 @@ class Edges:
 
     def services(self) -> Mapping[str, Callable[[], ServiceT]]:
         """What runs beside the web server, by name."""
-        return {"connections": lambda: Connections(self.redis), "clocks_view": self._running_view}
+        return {
+            "connections": lambda: Connections(self.redis),
+            "clocks_view": self._running_view,
+            "clock_gauges": self._running_gauges,
+        }
 
     def _running_view(self) -> ServiceT:
-        made = self.view()
+        made = self._kept_view = self.view()
+        return Running(made.run, lambda: made.status)
+
+    def _running_gauges(self) -> ServiceT:
+        made = ClockGauges(self.clocks, lambda: self._kept_view is not None and self._kept_view.projecting)
         return Running(made.run, lambda: made.status)
 
 

@@ -163,6 +163,7 @@ class Batch(Generic[S]):
     def __init__(self, now: datetime, dead_letters_in_a_row: int) -> None:
         self.now = now
         self.outputs: list[Output] = []
+        self.types: list[str] = []
         self.effects: list[Any] = []
         self.partitions: dict[int, PartitionBatch[S]] = {}
         self.dead_letters_in_a_row = dead_letters_in_a_row

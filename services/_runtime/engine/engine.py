@@ -222,8 +222,10 @@ class Engine(Generic[S]):
         emits = decision.emits
         if len(emits) == 1:
             batch.outputs.append(self._encode(emits[0], cause, 0))
+            batch.types.append(emits[0].data.type_name)
         elif emits:
             batch.outputs += [self._encode(emit, cause, number) for number, emit in enumerate(emits)]
+            batch.types += [emit.data.type_name for emit in emits]
         if decision.effects:
             batch.effects += decision.effects
         state, timers = decision.state, decision.timers

@@ -185,6 +185,22 @@ class PartitionState(Generic[S]):
         """When the earliest timer is due, stale ones counted, or None."""
         return self.heap[0].due_at if self.heap else None
 
+    def timers_due_by(self, until: datetime, most: int) -> int:
+        """How many timers are due at or before `until`, stale ones left out; at most `most` of the heap are looked at.
+
+        A heap's parent is never later than its children, so what is looked at is little more than what is found.
+        """
+        heap, found, looked_at = self.heap, 0, 0
+        ahead = [0]
+        while ahead and looked_at < most:
+            at = ahead.pop()
+            if at >= len(heap) or heap[at].due_at > until:
+                continue
+            looked_at += 1
+            found += self.is_current(heap[at], self.entries.get(heap[at].key))
+            ahead += (2 * at + 1, 2 * at + 2)
+        return found
+
     def drop_stale_tops(self) -> None:
         """Let stale timers at the top of the heap go: nobody need ask the brokers, or wake up, for them."""
         heap = self.heap

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
 
 from schemas.dead_letters import Reason
 from services._runtime import metrics
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.state import PartitionState
 from services._runtime.engine.topology import Topology
+from services._runtime.figures import Countable, Figure, Shown
 from services._runtime.logs import get_logger
+
+OVERDUE: Final = timedelta(seconds=10)
+"""A timer this late is overdue: it waits until its inputs were read, and is looked at now and then only."""
+OVERDUE_MAX: Final = 10_000
 
 log = get_logger(__name__)
 
@@ -30,6 +37,10 @@ class Meter:
         self._timers = metrics.PROCESSOR_TIMERS_PENDING.labels(name)
         self._lateness_seconds = metrics.PROCESSOR_TIMER_LATENESS_SECONDS.labels(name)
         self._parked_keys = metrics.PROCESSOR_PARKED_KEYS.labels(name)
+        self._figures = Shown()
+        # A series that begins with its first count has no increase that anyone could be alarmed by.
+        for reason in Reason:
+            metrics.PROCESSOR_DEAD_LETTERS.labels(name, reason.value)
 
     def assigned(self, partitions: int) -> None:
         """An assignment came."""
@@ -41,6 +52,7 @@ class Meter:
         metrics.PROCESSOR_PARTITIONS.labels(self._name).set(0)
         self.lag(dict.fromkeys(topics, 0))
         self.holds(())
+        self._figures.show(())
 
     def holds(self, partitions: Collection[PartitionState[Any]]) -> None:
         """What is in memory now."""
@@ -49,6 +61,23 @@ class Meter:
         self._outdated.set(sum(len(state.outdated) for state in partitions))
         self._timers.set(sum(state.timers_pending for state in partitions))
         self._parked_keys.set(sum(len(state.parked) for state in partitions))
+
+    def figures(self, partitions: Collection[PartitionState[Any]], now: datetime) -> None:
+        """What can be said of what is held only by looking into it: timers overdue, and figures of the indexes."""
+        self._figures.show(self._all_figures(partitions, now))
+
+    def _all_figures(self, partitions: Collection[PartitionState[Any]], now: datetime) -> Iterator[Figure]:
+        labels = (self._name,)
+        yield Figure(metrics.PROCESSOR_TIMERS_OVERDUE, labels, 0)
+        for state in partitions:
+            index: object = state.index
+            if isinstance(index, Countable):
+                yield from index.figures()
+            yield Figure(metrics.PROCESSOR_TIMERS_OVERDUE, labels, state.timers_due_by(now - OVERDUE, OVERDUE_MAX))
+            state.drop_stale_tops()
+            due_at = state.next_due_at()
+            if due_at is not None:
+                yield Figure(metrics.PROCESSOR_NEXT_TIMER, labels, due_at.timestamp(), earliest=True)
 
     def restored(self, records: int, seconds: float, partitions: Collection[PartitionState[Any]]) -> None:
         """All assigned partitions are restored."""
@@ -75,6 +104,8 @@ class Meter:
         self._lateness_seconds.observe_all(batch.lateness_seconds)
         for topic, count in Counter(output.topic for output in batch.outputs).items():
             metrics.PROCESSOR_OUTPUTS.labels(self._name, topic).inc(count)
+        for type_name, count in Counter(batch.types).items():
+            metrics.PROCESSOR_EVENTS.labels(self._name, short_name(type_name)).inc(count)
         for topic, count in batch.records_by_topic.items():
             metrics.PROCESSOR_RECORDS.labels(self._name, topic).inc(count)
         parked = batch.set_aside.get(Reason.PARKED, 0)
@@ -83,3 +114,9 @@ class Meter:
         for reason, count in batch.set_aside.items():
             metrics.PROCESSOR_DEAD_LETTERS.labels(self._name, reason.value).inc(count)
             log.error("records_set_aside", processor=self._name, reason=reason.value, count=count)
+
+
+@cache
+def short_name(type_name: str) -> str:
+    """`aftercare.ticket.opened.v1` as `ticket.opened`."""
+    return type_name.removeprefix("aftercare.").rpartition(".")[0]

@@ -352,6 +352,7 @@ class Session(Generic[S]):
             if marks[1] > read_to:
                 lag[topic] += marks[1] - read_to
         self._meter.lag(lag)
+        self._meter.figures(self._engine.partitions.values(), self._clock.now())
 
 
 def _redriven(message: Any) -> Record:

@@ -21,6 +21,7 @@ FRESH_LAG_RECORDS: Final = 1_000
 """With fewer records to go the view counts as caught up: at full load it is never at the very end."""
 CHECK_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 1.0
+PROJECTING: Final = "projecting"
 
 log = get_logger(__name__)
 
@@ -35,6 +36,11 @@ class ReadModel:
         self._lease = lease
         self._clock = clock
         self.status = "starting"
+
+    @property
+    def projecting(self) -> bool:
+        """Whether this instance keeps the view now."""
+        return self.status == PROJECTING
 
     async def run(self) -> None:
         """Keep on until cancelled. No Redis, no Kafka and a lost view are waited out or read again."""
@@ -74,7 +80,7 @@ class ReadModel:
         async with aclosing(self._follower.batches(reached)) as batches:
             async for batch in batches:
                 heed_cancellation()
-                self.status = "projecting"
+                self.status = PROJECTING
                 if not await self._lease.hold():
                     return "lease_lost"
                 if batch.records and not await self._projector.apply(slices_of(batch, reached, self._project)):

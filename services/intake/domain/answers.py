@@ -69,6 +69,7 @@ def assignment_made(
         wanted_technician_id=None,
         given_up=False,
         wakes_at=moment.decided_at + timedelta(seconds=seconds) if seconds > 0 else None,
+        ever_assigned=True,
     )
     story.tell(
         TicketAssigned,

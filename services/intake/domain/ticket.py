@@ -52,6 +52,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     `recent` are fingerprints of the latest causes. `wakes_at` is when its status ends by itself: `assigned` unless
     accepted, `resolved` by closing, `closed` by becoming a `Remnant`. `resolution_due_at` is what the sla_monitor
     said last. `given_up`: the technician went while the ticket was paused, so it is offered anew when work goes on.
+    `ever_assigned`: somebody was found for it, at least once.
     """
 
     ticket_id: str
@@ -82,6 +83,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     wakes_at: datetime | None = None
     recent: tuple[int, ...] = ()
     given_up: bool = False
+    ever_assigned: bool = False
 
 
 class Remnant(msgspec.Struct, frozen=True, array_like=True, tag="remnant", gc=False):

@@ -35,7 +35,7 @@ from schemas.ticket_commands import (
     SubmitPlan,
     TransferTicket,
 )
-from schemas.ticket_events import CommandRefused
+from schemas.ticket_events import CommandRefused, TicketAssigned
 from schemas.ticket_sla import EscalationRaised, TargetPaused, TargetResumed, TargetRetargeted, TargetStarted
 from schemas.topics import (
     CHANGELOGS,
@@ -54,7 +54,8 @@ from services.intake.domain import answers, lifecycle, timeouts
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome
 from services.intake.domain.ticket import Moment, Ticket, fingerprint
-from services.intake.handlers.tally import CommandTurnedDown
+from services.intake.handlers.census import Census
+from services.intake.handlers.tally import CommandTurnedDown, FirstAssigned
 from services.intake.state import TICKETS_VERSION, State
 
 COMMANDS: Final[tuple[type[Contract], ...]] = (
@@ -113,6 +114,7 @@ def ledger_topology(policy: LedgerPolicy) -> Topology[State]:
         on_timer=ledger.on_timer,
         state_type=State,
         state_version=TICKETS_VERSION,
+        index=Census,
     )
 
 
@@ -185,7 +187,7 @@ def _decision(state: State | None, outcome: Outcome | None, tenant: str) -> Deci
     emits = _emits(outcome, new.ticket_id, new.sequence, new.tenant)
     if outcome.state is None:
         return Decision(emits=emits)
-    return Decision(state=new, emits=emits, timers=timers_of(new), effects=_effects(outcome))
+    return Decision(state=new, emits=emits, timers=timers_of(new), effects=_effects(state, outcome))
 
 
 def timers_of(state: State) -> tuple[Timer, ...]:
@@ -211,10 +213,12 @@ def _emits(outcome: Outcome, ticket_id: str, sequence: int, tenant: str) -> list
     return emits
 
 
-def _effects(outcome: Outcome) -> tuple[CommandTurnedDown, ...]:
-    """At most one: a refusal is the only fact of its decision."""
+def _effects(old: State | None, outcome: Outcome) -> tuple[CommandTurnedDown | FirstAssigned, ...]:
+    """At most one: a refusal and an assignment are the only fact of their decision."""
     if len(outcome.facts) == 1:
         fact = outcome.facts[0]
         if type(fact) is CommandRefused.struct:
             return (CommandTurnedDown(fact.command),)
+        if type(fact) is TicketAssigned.struct and isinstance(old, Ticket) and not old.ever_assigned:
+            return (FirstAssigned(old.priority, max(0.0, (fact.decided_at - old.opened_at).total_seconds())),)
     return ()

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from schemas.vocabulary import Channel
-from services._runtime.metrics import INTAKE_COMMANDS_REFUSED, INTAKE_REQUESTS
+from services._runtime.metrics import ASSIGNMENT_SECONDS, INTAKE_COMMANDS_REFUSED, INTAKE_REQUESTS
+from services.intake.handlers.census import level_label
 
 
 class Fate(StrEnum):
@@ -38,6 +39,16 @@ class CommandTurnedDown(msgspec.Struct, frozen=True, gc=False):
     command: str
 
 
+class FirstAssigned(msgspec.Struct, frozen=True, gc=False):
+    """Effect: somebody was found for a ticket for the first time, so long after its request was accepted.
+
+    Never negative, though clocks of two machines may differ.
+    """
+
+    priority: str
+    seconds: float
+
+
 def count_effects(effects: Sequence[Any]) -> None:
     """Put effects of both processors into the metrics; those of others are not ours."""
     for effect in effects:
@@ -45,3 +56,5 @@ def count_effects(effects: Sequence[Any]) -> None:
             INTAKE_REQUESTS.labels(effect.channel.value, effect.fate.value).inc()
         elif isinstance(effect, CommandTurnedDown):
             INTAKE_COMMANDS_REFUSED.labels(effect.command).inc()
+        elif isinstance(effect, FirstAssigned):
+            ASSIGNMENT_SECONDS.labels(level_label(effect.priority)).observe(effect.seconds)

@@ -46,6 +46,7 @@ local function apply(prefix, change)
   local rows_key = key .. ':rows'
   local ended, shrunk = change[3], change[4]
   local known = redis.call('EXISTS', key) == 1
+  redis.call('SADD', KEYS[1] .. ':prefixes', prefix)
   if not (shrunk and known) then
     leave_lanes(prefix, rows_key)
     redis.call('SET', key, change[2])

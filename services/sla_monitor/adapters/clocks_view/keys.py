@@ -15,6 +15,8 @@ POSITIONS: Final = shared_key(ROOM, "positions")
 """Hash: `topic/partition` to the next offset."""
 FRESH: Final = shared_key(ROOM, "fresh")
 """Set while the view has lately caught up with the changelog."""
+PREFIXES: Final = f"{POSITIONS}:prefixes"
+"""Set: `prefix` of each tenant that has had clocks."""
 LEASE: Final = shared_key(ROOM, "lease")
 """The instance that projects."""
 
@@ -37,6 +39,11 @@ def rows(tenant: str, ticket_id: str) -> str:
 def lane(tenant: str, name: str, pool: str | None) -> str:
     """Sorted set: members of a lane by their instant, of one pool or of all."""
     return tenant_key(tenant, ROOM, "lane", name, *([] if pool is None else ["pool", pool]))
+
+
+def lane_under(prefix: str, name: str) -> str:
+    """`lane` of the tenant with this prefix, of all pools."""
+    return f"{prefix}:lane:{name}"
 
 
 def pools(tenant: str) -> str:

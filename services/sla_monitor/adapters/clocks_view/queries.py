@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -9,12 +10,14 @@ import msgspec
 from services._runtime.redis_client import RedisClient
 from services._runtime.unavailable import Unavailable
 from services.sla_monitor.adapters.clocks_view import keys
-from services.sla_monitor.domain.board import LANES, LATE, Board, Row, SurgeRow
+from services.sla_monitor.domain.board import LANES, LATE, OVERDUE, WAITING, Board, Row, SurgeRow
 from services.sla_monitor.domain.instants import HOUR_US
-from services.sla_monitor.domain.targets import RUNNING
+from services.sla_monitor.domain.targets import PAUSED, RUNNING
 from services.sla_monitor.state import TicketClocks
 
 POOLS_MAX: Final = 200
+OPEN_LANES: Final = (RUNNING, PAUSED, OVERDUE, WAITING)
+"""Lanes that hold all there is; what came late is cut."""
 _state: Final = msgspec.json.Decoder(TicketClocks).decode
 _row: Final = msgspec.json.Decoder(Row).decode
 _surge_rows: Final = msgspec.json.Decoder(tuple[SurgeRow, ...]).decode
@@ -72,6 +75,19 @@ class ClocksView:
             fresh=bool(fresh),
             surges=_surges(surges, pool),
         )
+
+    async def counts(self) -> Mapping[str, int] | None:
+        """How many clocks are in each of `OPEN_LANES`, of all tenants; None while the view is not whole."""
+        async with self._redis.commands() as commands, commands.pipeline(transaction=False) as pipeline:
+            prefixes: Any = await commands.smembers(keys.PREFIXES)
+            for prefix in prefixes:
+                for lane in OPEN_LANES:
+                    pipeline.zcard(keys.lane_under(prefix, lane))
+            pipeline.exists(keys.FRESH)
+            *found, fresh = await pipeline.execute()
+        if not fresh:
+            return None
+        return {lane: sum(found[number :: len(OPEN_LANES)]) for number, lane in enumerate(OPEN_LANES)}
 
     async def _rows(self, tenant: str, members: list[str]) -> dict[str, Row]:
         """Rows by member; those of tickets that left meanwhile are not there."""
