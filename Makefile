@@ -21,7 +21,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 TYPED = $(wildcard conftest.py schemas services subscriber examples deploy tests benchmarks)
 
 .PHONY: help setup setup-test demo test up down status check check-lint check-types check-imports check-contracts \
-	bench plots chaos simulate lock jars-lock format clean
+	check-monitoring bench plots chaos simulate lock jars-lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ setup: $(STAMPS)/jars $(STAMPS)/redis ## everything the rest needs: .venv from t
 demo: setup ## the whole loop on this machine: five services, real channels, tickets closing live
 	@$(BIN)/python -m deploy.local.demo $(ARGS)
 
-setup-test: setup $(STAMPS)/browser $(STAMPS)/asyncapi ## what the tests need besides: a browser, AsyncAPI's parser
+setup-test: setup $(STAMPS)/browser $(STAMPS)/asyncapi $(STAMPS)/prometheus ## what the tests need besides: a browser, Prometheus, AsyncAPI's parser
 
 test: setup-test ## every test, real Kafka and Redis included; ARGS="-k router" picks some
 	@$(BIN)/python -m pytest $(ARGS)
@@ -45,7 +45,7 @@ down: ## stop the stack that `up` left running
 status: ## what of the stack is running, and where
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local status $(ARGS); fi
 
-check: check-lint check-types check-imports check-contracts ## lint, format, types, boundaries, generated contracts
+check: check-lint check-types check-imports check-contracts check-monitoring ## lint, format, types, boundaries, generated files
 
 check-lint: $(LOCKED)
 	@$(BIN)/ruff check
@@ -59,6 +59,9 @@ check-imports: $(LOCKED)
 
 check-contracts: $(LOCKED)
 	@$(BIN)/python -m schemas check
+
+check-monitoring: $(LOCKED)
+	@$(BIN)/python -m deploy.monitoring check
 
 bench: setup $(STAMPS)/bench ## measure, ours and peers' side by side (ARGS=--quick: two minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -117,6 +120,10 @@ $(STAMPS)/jars: $(STAMPS)/java deploy/local/pom.xml deploy/local/jars.sha256
 
 $(STAMPS)/redis:
 	@$(NEED) redis-server redis-server --version
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/prometheus: $(LOCKED)
+	@$(NEED) "prometheus prometheus-alertmanager" $(BIN)/python -m deploy.local prometheus
 	@mkdir -p $(STAMPS) && touch $@
 
 # Debian's Chromium; where there is none (Ubuntu's is a snap), the one that Selenium fetches.

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from deploy.local import jars, java, kafka, register, services
+from deploy.local import jars, java, kafka, prometheus, register, services
 from deploy.local.errors import StackError
 from deploy.local.folders import BUILD
 from deploy.local.stack import Plan, Stack, down
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("jars", help="fetch the jars of Kafka and the mail server, if they are not there")
     fetch.add_argument("--write-digests", action="store_true", help="pin what the pom brings now in jars.sha256")
     commands.add_parser("java", help="show the Java run-time that will be used")
+    commands.add_parser("prometheus", help="show the Prometheus and Alertmanager that will be used")
     return parser
 
 
@@ -59,6 +60,7 @@ def _up(arguments: argparse.Namespace) -> int:
         kafka_nodes=arguments.kafka_nodes,
         fixed_ports=dict(arguments.port),
         detached=True,
+        watched=bool(instances) and prometheus.found() is not None,
     )
     jars.ensure()
     seconds = Stack(plan).start()
@@ -107,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _status()
             case "jars":
                 return _jars(parsed)
-            case _:
-                print(java.find())
+            case programs:
+                print(*(prometheus.find() if programs == "prometheus" else [java.find()]), sep="\n")
                 return 0
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

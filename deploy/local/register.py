@@ -18,7 +18,7 @@ from deploy.local.processes import Running
 
 _FILE = "processes.json"
 # What services commit their work to is stopped after them.
-SERVERS = frozenset({"kafka", "redis", "mail"})
+SERVERS = frozenset({"kafka", "redis", "mail", "prometheus", "alertmanager"})
 
 
 def write_json(path: Path, value: Mapping[str, object], *, readable_by_others: bool = True) -> None:

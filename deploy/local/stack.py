@@ -1,4 +1,4 @@
-"""Everything together: Kafka, Redis, mail, topics, directory, services."""
+"""Everything together: Kafka, Redis, mail, topics, directory, services, and who looks at them."""
 
 import fcntl
 import secrets
@@ -17,6 +17,7 @@ from deploy.local.errors import StackError
 from deploy.local.folders import BUILD, REPOSITORY, STACKS
 from deploy.local.kafka import Kafka, Network, short_lived_options
 from deploy.local.mail import Mail
+from deploy.local.prometheus import Alertmanager, Prometheus
 from deploy.local.redis import Redis
 from deploy.local.services import Service, Surroundings
 from deploy.local.waiting import Stopwatch
@@ -40,10 +41,12 @@ class Plan:
     """What to start.
 
     `instances` is the number of processes by service, none of a service that is not named; `partitions` those of every
-    keyed topic; `fixed_ports` by "kafka", "redis", "smtp", "imap" or process name, free ones otherwise; `settings` are
-    further environment variables for the services; `kafka_network` is what lies in front of the brokers. A `detached`
-    stack outlives its starter, any other dies with it. A `short_lived` one spares the processor the optimising that
-    pays off only after minutes.
+    keyed topic; `fixed_ports` by "kafka", "redis", "smtp", "imap", "prometheus", "alertmanager" or process name, free
+    ones otherwise; `settings` are further environment variables for the services; `kafka_network` is what lies in front
+    of the brokers. A `detached` stack outlives its starter, any other dies with it. A `short_lived` one spares the
+    processor the optimising that pays off only after minutes. With `watched` Prometheus and Alertmanager look at it,
+    every `scrape_seconds` (None: as in production), and alerts go to the mail server, or to `alerts_to`, the address of
+    a webhook.
     """
 
     name: str = "up"
@@ -59,6 +62,9 @@ class Plan:
     log_level: str = "info"
     detached: bool = False
     short_lived: bool = False
+    watched: bool = False
+    scrape_seconds: int | None = None
+    alerts_to: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -101,6 +107,22 @@ class Stack:
             tied=tied,
             started=self._started,
         )
+        self.alertmanager = Alertmanager(
+            plan.folder / "alertmanager",
+            smtp_port=self.mail.smtp_port,
+            webhook=plan.alerts_to,
+            port=fixed.get("alertmanager"),
+            tied=tied,
+            started=self._started,
+        )
+        self.prometheus = Prometheus(
+            plan.folder / "prometheus",
+            alertmanager_port=self.alertmanager.port,
+            scrape_seconds=plan.scrape_seconds,
+            port=fixed.get("prometheus"),
+            tied=tied,
+            started=self._started,
+        )
         self.services: dict[str, Service] = {}
         for service, count in plan.instances.items():
             for instance in range(count):
@@ -130,7 +152,9 @@ class Stack:
             try:
                 self._start_servers()
                 self._prepare()
+                self._start_watching()
                 self._start_services()
+                self._wait_watching()
                 register.write_json(self.plan.endpoints, self.endpoints(), readable_by_others=False)
             except BaseException:
                 self.stop()
@@ -142,7 +166,7 @@ class Stack:
         """Stop everything, services first; logs stay. Raises StackError when a process can't be ended."""
         self.plan.endpoints.unlink(missing_ok=True)
         with ExitStack() as last_to_first:  # each is tried, even when one before it fails
-            for server in (self.kafka, self.mail, self.redis):
+            for server in (self.kafka, self.mail, self.redis, self.alertmanager, self.prometheus):
                 last_to_first.callback(server.stop)
             processes.stop([each.running for each in self.services.values() if each.running is not None])
 
@@ -163,6 +187,23 @@ class Stack:
         if self.plan.directory.is_file():
             services.run_once([*services.DIRECTORY_COMMAND, str(self.plan.directory)], settings, log=log)
 
+    def _start_watching(self) -> None:
+        if self.plan.watched:
+            self.alertmanager.start()
+            self.prometheus.start(self._scraped())
+
+    def _wait_watching(self) -> None:
+        if self.plan.watched:
+            self.alertmanager.wait_ready()
+            self.prometheus.wait_ready()
+
+    def _scraped(self) -> dict[str, list[str]]:
+        """Return where each service's `/metrics` are."""
+        scraped: dict[str, list[str]] = {}
+        for each in self.services.values():
+            scraped.setdefault(each.service, []).append(f"{ports.HOST}:{each.port}")
+        return scraped
+
     def _start_services(self) -> None:
         for service in self.services.values():
             service.start(self.settings(service))
@@ -175,6 +216,8 @@ class Stack:
         instance = sum(each.service == service for each in self.services.values())
         added = self._plan_service(service, instance)
         added.start(self.settings(added))
+        if self.plan.watched:
+            self.prometheus.scrape(self._scraped())
         return added
 
     def restart_service(self, name: str) -> Service:
@@ -206,7 +249,9 @@ class Stack:
     def endpoints(self) -> dict[str, object]:
         """Return where everything is reached, who may call, and which process it is, as in `endpoints.json`."""
         nodes = self.kafka.nodes.values()
-        servers = [self.redis.running, self.mail.running, *(each.running for each in nodes)]
+        watching = [self.prometheus.running, self.alertmanager.running]
+        servers = [self.redis.running, self.mail.running, *(each.running for each in nodes), *watching]
+        pages = {"prometheus": self.prometheus.url, "alertmanager": self.alertmanager.url}
         running = [*(each.running for each in self.services.values()), *servers]
         return {
             "kafka_bootstrap": self.kafka.bootstrap,
@@ -214,6 +259,7 @@ class Stack:
             "http": {each.name: each.url for each in self.services.values()},
             "smtp": f"{ports.HOST}:{self.mail.smtp_port}",
             "imap": f"{ports.HOST}:{self.mail.imap_port}",
+            **(pages if self.plan.watched else {}),
             "tokens": {role: self._token(role) for role in TOKEN_ROLES},
             "pids": {each.name: each.pid for each in running if each is not None},
         }

@@ -1,0 +1,6 @@
+"""What is seen of the product: docs/metrics.md and Grafana's dashboards, generated from code and committed.
+
+Reading order: `panels` (a dashboard as a value), `boards/` (one a file), `grafana` (a board as Grafana's JSON, by its
+SDK), `metrics_page` (the catalogue as a page). `python -m deploy.monitoring generate` writes all of it, `check` fails
+where a committed file differs. Alert rules are written by hand in `deploy/prometheus`.
+"""
