@@ -7,15 +7,18 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
+import msgspec
 import pytest
 import redis as redis_client
 
 from schemas.vocabulary import Status
 from services._runtime.engine.driver import START
 from services._runtime.kafka.follower import Batch
+from services._runtime.metrics import SLA_CLOCKS
 from services._runtime.redis_client import RedisClient
 from services._runtime.view.slices import slices_of
 from services.sla_monitor.adapters.clocks_view import keys
+from services.sla_monitor.adapters.clocks_view.gauges import ClockGauges
 from services.sla_monitor.adapters.clocks_view.queries import ClocksRebuilding, ClocksView
 from services.sla_monitor.domain.board import LATE, OVERDUE, WAITING
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime
@@ -233,3 +236,54 @@ async def test_a_surge_stands_on_the_board_of_its_pool_until_it_is_over(local_re
         desk.pools.advance(HOUR)
         await bed.publish()
         assert (await bed.view.board("acme", None, now_us, ROWS)).surges == ()
+
+
+def _clocks_shown() -> dict[str, float]:
+    (metric,) = SLA_CLOCKS.collect()
+    return {sample.labels["lane"]: sample.value for sample in metric.samples}
+
+
+@in_loop
+async def test_gauges_show_the_clocks_of_all_tenants_and_after_a_loss_of_redis_the_same(local_redis: str) -> None:
+    async with bed_on(local_redis) as bed:
+        desk, other = bed.monitored, Monitored(START, tenant="other")
+        keeping = True
+        gauges = ClockGauges(bed.view, lambda: keeping)
+        for number in range(3):
+            desk.opened(f"T-{number}")
+        desk.stands("T-2")
+        desk.driver.advance(31 * MINUTE)
+        await bed.publish()
+        await gauges.look()
+        whole = _clocks_shown()
+        board = await bed.view.board("acme", None, from_datetime(desk.driver.now), ROWS)
+        assert whole == {lane: board.counts[lane] for lane in (RUNNING, PAUSED, OVERDUE, WAITING)}
+        assert whole[OVERDUE] > 0
+
+        bed.flush()
+        await gauges.look()
+        assert _clocks_shown() == {}  # nothing rather than half of it
+        await bed.publish()
+        await gauges.look()
+        assert _clocks_shown() == whole
+
+        bed.flush()
+        other.opened("T-9")
+        await bed.publish()
+        await _project_beside(other, bed.redis)
+        await gauges.look()
+        assert sum(_clocks_shown().values()) > sum(whole.values())
+
+        keeping = False
+        await gauges.look()
+        assert _clocks_shown() == {}
+        assert gauges.status.startswith("standby")
+
+
+async def _project_beside(monitored: Monitored, redis: RedisClient) -> None:
+    """Project another topology's changelog as if it were another partition of the same topic."""
+    topic = monitored.driver.topology.changelog.name
+    records = [msgspec.structs.replace(record, partition=1) for record in monitored.changelog()]
+    projector = projector_on(redis)
+    batch = Batch(records, {(topic, 1): records[-1].offset + 1}, 0)
+    assert await projector.apply(slices_of(batch, await projector.positions(), monitored.projection.change_of))
