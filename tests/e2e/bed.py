@@ -50,8 +50,12 @@ def running_stack(
     *,
     settings: Mapping[str, str] | None = None,
     directory: Path = DIRECTORY,
+    alerts_to: str | None = None,
 ) -> Iterator[Bed]:
-    """One instance of each service named, on a Kafka, Redis and mail server of their own."""
+    """One instance of each service named, on a Kafka, Redis and mail server of their own.
+
+    With `alerts_to`, the address of a webhook, Prometheus looks at them every second and alerts go there.
+    """
     jars.ensure()
     plan = Plan(
         name=f"e2e-{name}-{os.getpid()}",
@@ -59,6 +63,9 @@ def running_stack(
         settings={**service_settings(), **(settings or {})},
         directory=directory,
         short_lived=True,
+        watched=alerts_to is not None,
+        scrape_seconds=1,
+        alerts_to=alerts_to,
     )
     accounts = Accounts()
     with Stack(plan) as stack, Reader(stack.kafka.bootstrap, accounts.books.take, now_ms) as reader:

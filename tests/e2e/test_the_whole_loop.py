@@ -1,26 +1,70 @@
-"""A request goes in by a channel and comes out closed, told and rated, through the real stack."""
+"""A request goes in by a channel and comes out closed, told and rated, through the real stack, and is seen to."""
 
 import asyncio
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from confluent_kafka import Producer
 from rich.console import Console
 
+from deploy.local import services
 from deploy.local.demo.live import View
+from deploy.local.demo.report import Report
 from deploy.local.demo.scale import SMALL
 from deploy.local.demo.scenario import play
-from tests.e2e.bed import hurried_directory, running_stack
+from deploy.local.folders import BUILD, REPOSITORY
+from deploy.monitoring.generated import DASHBOARDS
+from schemas.topics import INTAKE_REQUESTS
+from services._runtime.metrics import LABELS
+from tests.e2e.bed import Bed, hurried_directory, running_stack
+from tests.e2e.watching import Alarms, Prometheus, metrics_of, webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
+WATCHED_SECONDS = 240
+"""Further back than the run began."""
+ALERT_SECONDS = 60.0
+PROMTOOL = shutil.which("promtool") or "promtool"
+SERIES_MAX = 4_000
+FROM_PROMETHEUS = {"__name__", "job", "instance", "service", "le"}
+FROM_PYTHON = {"implementation", "major", "minor", "patchlevel"}
 
-def test_every_request_becomes_one_ticket_and_every_ticket_is_brought_to_its_end(tmp_path: Path) -> None:
-    directory = hurried_directory(tmp_path)
+
+@dataclass(frozen=True)
+class Loop:
+    """A stack on which the loop was played, with its report and those who looked on."""
+
+    bed: Bed
+    report: Report
+    prometheus: Prometheus
+    alarms: Alarms
+    directory: Path
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    """Play the loop once, for all tests of this module."""
+    directory = hurried_directory(tmp_path_factory.mktemp("loop"))
+    settings = {"AFTERCARE_CLOSE_AFTER_SECONDS": "3"}
     with (
-        running_stack("loop", settings={"AFTERCARE_CLOSE_AFTER_SECONDS": "3"}, directory=directory) as bed,
-        View(Console(), bed.accounts.claims, bed.accounts.books) as view,
+        webhook() as alarms,
+        running_stack("loop", settings=settings, directory=directory, alerts_to=alarms.url) as bed,
     ):
-        report = asyncio.run(play(bed.stack, SMALL, bed.accounts, view, bed.reader))
+        with View(Console(), bed.accounts.claims, bed.accounts.books) as view:
+            report = asyncio.run(play(bed.stack, SMALL, bed.accounts, view, bed.reader))
+        yield Loop(bed, report, Prometheus(bed.stack.prometheus.url), alarms, directory)
+
+
+def test_every_request_becomes_one_ticket_and_every_ticket_is_brought_to_its_end(loop: Loop) -> None:
+    report = loop.report
     numbers = report.numbers
     assert report.findings == ()
     assert report.wanting == ()
@@ -35,3 +79,92 @@ def test_every_request_becomes_one_ticket_and_every_ticket_is_brought_to_its_end
     assert numbers["mails_in_mailboxes"] == numbers["notifications_sent"] > numbers["tickets_opened"]
     assert numbers["client_troubles"] == []
     assert 0 < numbers["accepted_to_assigned_ms"]["p50"] <= numbers["accepted_to_assigned_ms"]["p99"]
+
+
+@pytest.mark.parametrize("service", services.NAMES)
+def test_the_metrics_of_a_service_pass_prometheuss_own_lint(loop: Loop, service: str) -> None:
+    text = metrics_of(loop.bed.stack.services[service])
+    done = subprocess.run(
+        [PROMTOOL, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert f'aftercare_build_info{{service="{service}"' in text
+
+
+def test_the_metrics_agree_with_the_account(loop: Loop) -> None:
+    numbers = loop.report.numbers
+    expected = {
+        'sum(aftercare_processor_events_total{type="ticket.opened"})': numbers["tickets_opened"],
+        'sum(aftercare_processor_events_total{type="ticket.closed"})': loop.bed.accounts.books.count("ticket.closed"),
+        'sum(aftercare_processor_events_total{type="notification.sent"})': numbers["notifications_sent"],
+        'sum(aftercare_sla_targets_total{what="breached"})': numbers["breaches"],
+        "sum(aftercare_feedback_csat_count)": numbers["ratings"],
+        "sum(aftercare_ticket_assignment_seconds_count)": len(loop.bed.accounts.books.reached["assigned"]),
+        "sum(aftercare_processor_dead_letters_total)": 0,
+        "sum(aftercare_processor_lag_records)": 0,
+        "sum(aftercare_tickets) or vector(0)": 0,
+        'sum(up{job="aftercare"})': len(services.NAMES),
+    }
+    assert {expr: loop.prometheus.value(expr) for expr in expected} == expected
+    assert loop.prometheus.rule_errors() == []
+
+
+def test_no_label_names_a_ticket_a_tenant_or_a_person(loop: Loop) -> None:
+    series = loop.prometheus.series('{job="aftercare", __name__!~"ALERTS.*"}')
+    labels = {
+        label: {each[label] for each in series if label in each} for label in {key for each in series for key in each}
+    }
+    assert labels.keys() <= LABELS.keys() | FROM_PROMETHEUS | FROM_PYTHON
+    values = set().union(*labels.values())
+    assert not values & _names_of_many(loop)
+    assert not [value for value in values if "@" in value or re.search(r"T-[0-9a-z]{8}", value, re.IGNORECASE)]
+    assert len(series) < SERIES_MAX
+
+
+def _names_of_many(loop: Loop) -> set[str]:
+    """Tickets, tenants, pools, customers and technicians, by id and by name."""
+    directory = yaml.safe_load(loop.directory.read_text("utf-8"))
+    people = [*directory["technicians"], *directory["customers"], *directory["pools"]]
+    texts = {value for each in people for value in each.values() if isinstance(value, str)} - _LANGUAGES
+    return {directory["tenant"], *texts, *loop.bed.accounts.books.lives}
+
+
+_LANGUAGES = {"zh-CN", "en", "vip", "standard", "L1", "L2", "L3"}
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / DASHBOARDS).glob("*.json")), ids=lambda path: path.stem)
+def test_every_query_of_every_panel_finds_data(loop: Loop, path: Path) -> None:
+    board: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    panels = [panel for panel in board["panels"] if panel["type"] != "row"]
+    lines, empty = [], []
+    for panel in panels:
+        for target in panel["targets"]:
+            expr = target["expr"].replace("$__rate_interval", "10s").replace("$__range", f"{WATCHED_SECONDS}s")
+            found = loop.prometheus.ranges(expr, WATCHED_SECONDS)
+            lines.append(f"{len(found):>4}  {panel['title']}  {target['refId']}  {target['expr']}")
+            if not found:
+                empty.append(f"{panel['title']}: {expr}")
+    listed = BUILD / "monitoring" / f"{path.stem}.panels.txt"
+    listed.parent.mkdir(parents=True, exist_ok=True)
+    listed.write_text("\n".join([f"{board['title']}: series found by each query", *lines]) + "\n", "utf-8")
+    print(listed.read_text("utf-8"))
+    assert panels
+    assert empty == []
+
+
+def test_a_dead_letter_reaches_whoever_is_to_be_told(loop: Loop) -> None:
+    """Last: it spoils the account. Nothing is pretended: a record that nobody can read, Prometheus, Alertmanager."""
+    assert loop.alarms.named("DeadLetters") == []
+    producer = Producer({"bootstrap.servers": loop.bed.stack.kafka.bootstrap})
+    producer.produce(INTAKE_REQUESTS.name, b"this is no event", b"nobody's")
+    assert producer.flush(ALERT_SECONDS) == 0
+    alert = loop.alarms.wait_for("DeadLetters", ALERT_SECONDS)
+    assert alert["status"] == "firing"
+    assert alert["labels"] == {
+        "alertname": "DeadLetters",
+        "severity": "ticket",
+        "processor": "intake.normaliser",
+        "reason": "undecodable",
+    }
+    assert alert["annotations"]["summary"] == "intake.normaliser set records aside as undecodable."
+    assert (REPOSITORY / alert["annotations"]["runbook"]).is_file()
