@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,11 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     with (
         webhook() as alarms,
         running_stack("loop", settings=settings, directory=directory, alerts_to=alarms.url) as bed,
+        closing(Prometheus(bed.stack.prometheus.url)) as prometheus,
     ):
         with View(Console(), bed.accounts.claims, bed.accounts.books) as view:
             report = asyncio.run(play(bed.stack, SMALL, bed.accounts, view, bed.reader))
-        yield Loop(bed, report, Prometheus(bed.stack.prometheus.url), alarms, directory)
+        yield Loop(bed, report, prometheus, alarms, directory)
 
 
 def test_every_request_becomes_one_ticket_and_every_ticket_is_brought_to_its_end(loop: Loop) -> None:

@@ -19,6 +19,7 @@ from deploy.local.services import Service
 from deploy.local.waiting import until
 
 ASK_SECONDS = 20.0
+STEP_SECONDS = "4"
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Prometheus:
     """Questions to a Prometheus."""
 
     def __init__(self, url: str) -> None:
-        self._api = f"{url}/api/v1"
+        self._http = httpx.Client(base_url=f"{url}/api/v1", timeout=ASK_SECONDS)
 
     def value(self, expr: str) -> float:
         """The one value of an expression now, NaN where it has none."""
@@ -78,9 +79,11 @@ class Prometheus:
         return float(found[0]["value"][1]) if found else math.nan
 
     def ranges(self, expr: str, seconds: float) -> list[list[float]]:
-        """The values of each series of an expression over the last `seconds`, once a second; no NaN."""
+        """The values of each series of an expression over the last `seconds`, every few of them; no NaN."""
         now = self.value("vector(time())")
-        found = self._ask("query_range", query=expr, start=str(now - seconds), end=str(now), step="1")["result"]
+        found = self._ask("query_range", query=expr, start=str(now - seconds), end=str(now), step=STEP_SECONDS)[
+            "result"
+        ]
         values = [[float(value) for _, value in series["values"]] for series in found]
         return [numbers for each in values if (numbers := [value for value in each if not math.isnan(value)])]
 
@@ -96,10 +99,12 @@ class Prometheus:
             f"{rule['name']}: {rule['lastError']}" for group in groups for rule in group["rules"] if "lastError" in rule
         ]
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
     def _ask(self, what: str, **parameters: str) -> Any:
-        answer = httpx.post(f"{self._api}/{what}", data=parameters, timeout=ASK_SECONDS)
-        if answer.status_code == httpx.codes.METHOD_NOT_ALLOWED:
-            answer = httpx.get(f"{self._api}/{what}", params=parameters, timeout=ASK_SECONDS)
+        answer = self._http.get(f"/{what}", params=parameters)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()["data"]
 
