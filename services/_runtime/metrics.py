@@ -76,7 +76,10 @@ PROCESSOR_OUTPUTS: Final = _counter(
     "processor_outputs_total", "Records written in committed transactions, changelogs left out.", "processor", "topic"
 )
 PROCESSOR_EVENTS: Final = _counter(
-    "processor_events_total", "Events told in committed transactions, by their type.", "processor", "type"
+    "processor_events_total",
+    "Events told in committed transactions, by their type; 0 from the start for all that a processor may tell.",
+    "processor",
+    "type",
 )
 PROCESSOR_BATCH_RECORDS: Final = _histogram(
     "processor_batch_records", "Input records in a batch.", "processor", buckets=_BATCH_RECORDS

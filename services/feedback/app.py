@@ -16,7 +16,7 @@ from services._runtime.processor.processor import Processor
 from services._runtime.web.web import create_web
 from services.feedback.api.pages import SurveyPages
 from services.feedback.api.routes import SurveyApi, survey_routes
-from services.feedback.handlers import SurveyMoved, feedback_topology
+from services.feedback.handlers import OUTCOMES, SurveyMoved, feedback_topology
 from services.feedback.settings import FeedbackSettings
 
 
@@ -49,6 +49,8 @@ def build(settings: FeedbackSettings, *, clock: Clock | None = None) -> ServiceA
     It follows the directory by its Faust agent as every service does; what it decides by comes on its own topics.
     """
     clock = clock or SystemClock()
+    for outcome in OUTCOMES:
+        FEEDBACK_SURVEYS.labels(outcome)  # 0 from the start: the first one is an increase too
     producer = EventProducer(settings.kafka_bootstrap, client_id=f"feedback-{settings.instance}-survey", clock=clock)
     api = SurveyApi(secret=settings.secret, sender=producer, clock=clock, pages=SurveyPages())
     return create_app(

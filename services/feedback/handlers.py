@@ -35,6 +35,7 @@ EXPIRED: Final = "expired"
 RATED: Final = "rated"
 RATED_LOW: Final = "rated_low"
 REFUSED: Final = "refused"
+OUTCOMES: Final = (REQUESTED, SKIPPED, EXPIRED, RATED, RATED_LOW, REFUSED)
 
 _NO_SCORE: Final = "no score given"
 
@@ -54,6 +55,7 @@ def feedback_topology(settings: FeedbackSettings) -> Topology[Feedback]:
         name="feedback.surveys",
         service="feedback",
         inputs=(TICKET_EVENTS, FEEDBACK_ANSWERS),
+        writes=(TICKET_FEEDBACK,),
         changelog=CHANGELOGS["feedback", "surveys"],
         dead_letters=DEAD_LETTERS["feedback"],
         retries=RETRIES["feedback.surveys"],

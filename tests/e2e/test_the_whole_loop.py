@@ -111,6 +111,13 @@ def test_the_metrics_agree_with_the_account(loop: Loop) -> None:
     assert loop.prometheus.rule_errors() == []
 
 
+def test_what_alarms_and_sums_go_by_is_counted_from_zero(loop: Loop) -> None:
+    """A series that begins with its first count hides it from `increase`: the first dead letter would alarm nobody."""
+    counters = "aftercare_(processor_events|processor_dead_letters|feedback_surveys)_total"
+    began = loop.prometheus.value(f'count(min_over_time({{__name__=~"{counters}"}}[{WATCHED_SECONDS}s]) == 0)')
+    assert began == loop.prometheus.value(f'count({{__name__=~"{counters}"}})') > 100
+
+
 def test_no_label_names_a_ticket_a_tenant_or_a_person(loop: Loop) -> None:
     series = loop.prometheus.series('{job="aftercare", __name__!~"ALERTS.*"}')
     labels = {

@@ -7,6 +7,10 @@ from typing import Final
 from deploy.monitoring.panels import Board, Panel, Query, Row, number
 
 
+def _told(type_pattern: str) -> str:
+    return f'sum(increase(aftercare_processor_events_total{{type=~"{type_pattern}"}}[$__range]))'
+
+
 def _verdicts(what: str, by: str = "") -> str:
     grouped = f" by ({by})" if by else ""
     return f'sum{grouped} (increase(aftercare_sla_targets_total{{what=~"{what}"}}[$__range]))'
@@ -18,10 +22,10 @@ _NOW: Final = Row(
         number(
             "Attainment",
             "Verdicts that were met, of all in the time shown.",
-            f"{_verdicts('met')} / {_verdicts('met|breached')}",
+            f"{_told('sla.target_met')} / ({_told('sla.target_(met|breached)')} > 0)",
             "percentunit",
         ),
-        number("Breaches", "Told in the time shown.", f"{_verdicts('breached')} or vector(0)", limits=(1, 20)),
+        number("Breaches", "Told in the time shown.", _told("sla.target_breached"), limits=(1, 20)),
         number(
             "Running clocks",
             "Of all open tickets.",

@@ -157,6 +157,7 @@ class Topology(Generic[S]):
     dead letters a key has is but a number, and has no bound. `gather_seconds` is how long records are gathered into a
     batch after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
     `retries` is where operators send its dead letters again; it has the inputs' partitions and is read with them.
+    `writes` are the topics that decisions write to, so that what is told of each can be counted from the start.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Topology(Generic[S]):
     parked_keys_max: int = PARKED_KEYS_MAX
     gather_seconds: float = PROMPT_SECONDS
     retries: Topic | None = None
+    writes: tuple[Topic, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a version to write that there is no way down to.

@@ -41,6 +41,8 @@ class Meter:
         # A series that begins with its first count has no increase that anyone could be alarmed by.
         for reason in Reason:
             metrics.PROCESSOR_DEAD_LETTERS.labels(name, reason.value)
+        for contract in (contract for topic in topology.writes for contract in topic.types):
+            metrics.PROCESSOR_EVENTS.labels(name, short_name(contract.type_name))
 
     def assigned(self, partitions: int) -> None:
         """An assignment came."""

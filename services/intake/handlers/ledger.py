@@ -96,6 +96,7 @@ def ledger_topology(policy: LedgerPolicy) -> Topology[State]:
         name="intake.ledger",
         service="intake",
         inputs=(TICKET_COMMANDS, TICKET_ASSIGNMENTS, TICKET_SLA, TICKET_FEEDBACK),
+        writes=(TICKET_EVENTS, ROUTING_WORK, TICKET_SNAPSHOTS),
         changelog=CHANGELOGS["intake", "tickets"],
         dead_letters=DEAD_LETTERS["intake"],
         retries=RETRIES["intake.ledger"],

@@ -30,6 +30,7 @@ def normaliser_topology(rules: Rules) -> Topology[Conversation]:
         name="intake.normaliser",
         service="intake",
         inputs=(INTAKE_REQUESTS,),
+        writes=(TICKET_COMMANDS,),
         changelog=CHANGELOGS["intake", "conversations"],
         dead_letters=DEAD_LETTERS["intake"],
         retries=RETRIES["intake.normaliser"],

@@ -63,6 +63,7 @@ def delivery_topology(settings: NotifierSettings, library: Library) -> Topology[
         name="notifier.delivery",
         service="notifier",
         inputs=(NOTIFIER_OUTBOX, NOTIFIER_RESULTS),
+        writes=(NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS),
         changelog=CHANGELOGS["notifier", "deliveries"],
         dead_letters=DEAD_LETTERS["notifier"],
         retries=RETRIES["notifier.delivery"],

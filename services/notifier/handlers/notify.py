@@ -118,6 +118,7 @@ def notify_topology(
         name="notifier.notify",
         service="notifier",
         inputs=(TICKET_EVENTS, TICKET_SLA, POOL_SLA),
+        writes=(NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS),
         changelog=CHANGELOGS["notifier", "tickets"],
         dead_letters=DEAD_LETTERS["notifier"],
         retries=RETRIES["notifier.notify"],

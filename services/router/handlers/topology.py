@@ -22,7 +22,7 @@ from schemas.routing_work import (
     RoutingPolicyStated,
     TechnicianRostered,
 )
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Event, Timer, Topology
 from services.router.domain.policy import policy_of
@@ -72,6 +72,7 @@ def router_topology(settings: RouterSettings) -> Topology[State]:
         name="router.pools",
         service="router",
         inputs=(ROUTING_WORK,),
+        writes=(TICKET_ASSIGNMENTS,),
         changelog=CHANGELOGS["router", "pools"],
         dead_letters=DEAD_LETTERS["router"],
         retries=RETRIES["router.pools"],

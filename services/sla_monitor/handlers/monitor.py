@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.notifications import NotificationSent
 from schemas.ticket_events import PolicyChanged, TicketEvent, TicketOpened, TicketReopened
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, TICKET_EVENTS, TICKET_NOTIFICATIONS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, TICKET_EVENTS, TICKET_NOTIFICATIONS, TICKET_SLA
 from schemas.vocabulary import Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Event, Timer, Topology
 from services.sla_monitor.domain import facts as f
@@ -57,6 +57,7 @@ def clocks_topology(settings: SlaMonitorSettings, terms: Terms) -> Topology[Tick
         name="sla_monitor",
         service="sla_monitor",
         inputs=(TICKET_EVENTS, TICKET_NOTIFICATIONS),
+        writes=(TICKET_SLA,),
         changelog=CHANGELOGS["sla_monitor", "clocks"],
         dead_letters=DEAD_LETTERS["sla_monitor"],
         retries=RETRIES["sla_monitor"],
