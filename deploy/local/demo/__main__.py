@@ -11,7 +11,7 @@ from typing import Final
 
 from rich.console import Console
 
-from deploy.local import jars
+from deploy.local import jars, prometheus
 from deploy.local.demo.api import now_ms
 from deploy.local.demo.live import View
 from deploy.local.demo.reader import Reader
@@ -24,6 +24,8 @@ from deploy.local.register import write_json
 from deploy.local.stack import Plan, Stack
 
 _INTERRUPTED: Final = 130
+_SCRAPE_SECONDS: Final = 2
+"""A demo is over before Prometheus would have looked a few times at its usual pace."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings=service_settings(),
         detached=parsed.keep,
         short_lived=not parsed.keep,
+        watched=parsed.keep and prometheus.found() is not None,
+        scrape_seconds=_SCRAPE_SECONDS,
     )
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
@@ -94,6 +98,8 @@ def _addresses(stack: Stack, accounts: Accounts, *, kept: bool) -> list[str]:
     lines = [f"progress page: {url}" for url in claims.progress_urls[:1]]
     lines += [f"survey page: {url}" for url in claims.survey_urls[:1]]
     lines.append(f"API description: {stack.services['intake'].url}/docs")
+    if stack.plan.watched:
+        lines.append(f"Prometheus: {stack.prometheus.url}")
     if kept:
         return [*lines, "the stack keeps running with these pages; `make down` stops it"]
     return [
