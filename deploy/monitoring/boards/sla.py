@@ -45,8 +45,8 @@ _NOW: Final = Row(
         ),
         number(
             "Pools in a surge",
-            "Pools with more breaches than their threshold within the window; the log names them.",
-            "sum(aftercare_sla_pools_in_surge)",
+            "Pools with a surge of breaches; `pool.sla` and the SLA board name them.",
+            "sum(aftercare_sla_pools_in_surge) or vector(0)",
             limits=(1, 1),
         ),
     ),

@@ -76,6 +76,7 @@ def surges_topology(terms: SurgeTerms) -> Topology[SurgeState]:
         name="sla_monitor.surges",
         service="sla_monitor",
         inputs=(TICKET_SLA, POOL_SLA),
+        writes=(POOL_SLA,),
         changelog=CHANGELOGS["sla_monitor", "surges"],
         dead_letters=DEAD_LETTERS["sla_monitor"],
         retries=RETRIES["sla_monitor.surges"],
