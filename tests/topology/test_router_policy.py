@@ -13,8 +13,9 @@ from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence, Tier
 from services._runtime.engine.driver import START
 from services.router.domain.policy import Policy
+from services.router.domain.tally import Tally
 from services.router.handlers import DeclineHeard, OwnerAlarmed, PoolSeen
-from services.router.state import Tally, policy_key, tally_key
+from services.router.state import policy_key, tally_key
 from tests.topology.routing import POOL, Router, minutes, offer, present, rostered, ruled, withdrawal
 
 
