@@ -20,9 +20,11 @@ from schemas.ticket_events import TicketOpened
 from schemas.topics import DIRECTORY
 from schemas.vocabulary import Channel, Impact, Status, Urgency
 from services._runtime.directory.directory import Directory, record_key
+from services._runtime.engine.topology import Topology
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.handlers import clocks_topology
 from services.sla_monitor.settings import SlaMonitorSettings
+from services.sla_monitor.state import TicketClocks
 
 LONG: Final = "P1"
 SHORT: Final = "P2"
@@ -73,9 +75,8 @@ def openings(first: int, priority: str, dues: Iterable[float]) -> Iterable[tuple
         )
 
 
-def main() -> None:
-    """Do the work of the order."""
-    order = Order.from_argument()
+def topology() -> Topology[TicketClocks]:
+    """Return the monitor's topology under the policy above."""
     settings = SlaMonitorSettings.model_validate({"secret": "x" * 32, "sla_policy": "bench"})
     directory = Directory()
     policy = SlaPolicyDefined.new(policy_id="bench", version=1, definition=POLICY)
@@ -90,6 +91,12 @@ def main() -> None:
         data=policy,
     )
     directory.apply(DIRECTORY["sla_policies"].name, key, value)
+    return clocks_topology(settings, DirectoryTerms(directory, settings))
+
+
+def main() -> None:
+    """Do the work of the order."""
+    order = Order.from_argument()
     own = {
         "name": order.group,
         "inputs": (topic(order.commands),),
@@ -97,7 +104,7 @@ def main() -> None:
         "dead_letters": topic(f"{order.group}.dlq"),
         "retries": None,
     }
-    work(replace(clocks_topology(settings, DirectoryTerms(directory, settings)), **own), order)  # type: ignore[arg-type]
+    work(replace(topology(), **own), order)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
