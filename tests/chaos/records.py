@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from deploy.local.waiting import Countdown
 
 ASK_SECONDS: Final = 10.0
+ASK_ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 0.2
 _BATCH_RECORDS: Final = 5_000
 _SILENT: Final = 0
@@ -110,7 +111,15 @@ class TopicReader:
         return [(*place, so_far, end) for place, so_far, end in reached if so_far < end]
 
     def ends(self) -> dict[tuple[str, int], int]:
-        """Return the end of each partition, open transactions counted."""
+        """Return the end of each partition, open transactions counted; asks again where a leader has just moved."""
+        for _ in range(ASK_ATTEMPTS - 1):
+            try:
+                return self._ends_now()
+            except (KafkaException, TimeoutError):
+                self._admin.list_topics(timeout=ASK_SECONDS)
+        return self._ends_now()
+
+    def _ends_now(self) -> dict[tuple[str, int], int]:
         specs = {TopicPartition(*place): OffsetSpec.latest() for place in self._places()}
         asked = self._admin.list_offsets(
             specs, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_SECONDS

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.integration
 WRITES_MAX = 400
 
 
+def nobody() -> bool:
+    """No broker is away."""
+    return False
+
+
 def write_until_refused(writer: Writer, output: Output) -> None:
     """Write on, for a bounded time, until the client has heard what the broker said of an earlier record."""
     for _ in range(WRITES_MAX):
@@ -32,7 +37,7 @@ def test_a_writer_whose_id_was_taken_over_commits_nothing_and_closes_without_an_
     settings = settings_for(bed.bootstrap)
     config = producer_config(settings, bed.counting.name)
     consumer = Consumer(consumer_config(settings, bed.counting.name, "test"))
-    fenced, successor = Writer(config, CLOCK), Writer(config, CLOCK)
+    fenced, successor = (Writer(config, CLOCK, nobody) for _ in range(2))
     try:
         fenced.start()
         fenced.begin([], consumer.consumer_group_metadata())
@@ -56,7 +61,7 @@ def test_a_record_that_the_broker_refuses_is_to_blame_though_more_was_written_si
     admin.create_topics([NewTopic(small, 1, 1, config={"max.message.bytes": "10000"})])[small].result(20)
     settings = settings_for(local_kafka)
     consumer = Consumer(consumer_config(settings, bed.counting.name, "test"))
-    writer = Writer(producer_config(settings, bed.counting.name), CLOCK)
+    writer = Writer(producer_config(settings, bed.counting.name), CLOCK, nobody)
     try:
         writer.start()
         writer.begin([TopicPartition(bed.counting.commands.name, 0, 0)], consumer.consumer_group_metadata())

@@ -52,6 +52,16 @@ def living_members(admin: AdminClient, group: str) -> set[str]:
     return {member.client_id for member in futures[group].result(timeout=LOOKUP_SECONDS).members}
 
 
+def a_broker_is_away(admin: AdminClient) -> bool:
+    """Whether a partition has a replica on a broker that is not in the cluster now; False where none could be asked."""
+    try:
+        known = admin.list_topics(timeout=LOOKUP_SECONDS)
+    except KafkaException:
+        return False
+    partitions = (each for topic in known.topics.values() for each in topic.partitions.values())
+    return any(not known.brokers.keys() >= set(each.replicas) for each in partitions)
+
+
 def fence(settings: RuntimeSettings, writer: str) -> None:
     """Initialise a dead writer's id; that it is fenced already is success."""
     producer = Producer(producer_config(settings, writer), logger=CLIENT_LOG)

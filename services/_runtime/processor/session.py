@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -32,6 +33,7 @@ from services._runtime.kafka.clients import (
     transactional_id,
 )
 from services._runtime.logs import get_logger
+from services._runtime.processor.fencing import a_broker_is_away
 from services._runtime.processor.kept import KeptStates
 from services._runtime.processor.measure import Meter
 from services._runtime.processor.ownership import Clients, Ownership, Place
@@ -81,7 +83,7 @@ class Session(Generic[S]):
         self._engine = Engine(topology)
         self._admin = AdminClient(admin_config(settings, self._writer_id), logger=CLIENT_LOG)
         self._consumer = Consumer(consumer_config(settings, topology.name, self._writer_id), logger=CLIENT_LOG)
-        self._writer = Writer(producer_config(settings, self._writer_id), clock)
+        self._writer = Writer(producer_config(settings, self._writer_id), clock, partial(a_broker_is_away, self._admin))
         self._gate = TimerGate(self._admin, self._topics)
         self._meter = Meter(topology)
         self._owned = Ownership(

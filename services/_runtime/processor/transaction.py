@@ -29,7 +29,11 @@ BY_KEY: Final = -1
 """The client's word for a partition that the partitioner chooses."""
 COMMIT_SECONDS: Final = 30.0
 OFFSETS_SECONDS: Final = 2.0
-"""How long the group's coordinator may take for the offsets. It takes milliseconds, or it has died; see `Writer`."""
+"""After so long without an answer to the offsets, which mostly takes milliseconds, the cluster is looked at: a broker
+may have died, or all of them are slow."""
+LOOK_SECONDS: Final = 1.0
+LOOKS_MAX: Final = 9
+"""So often, with a second between; then it is too long in any case."""
 FULL_QUEUE_WAIT_SECONDS: Final = 0.05
 RECORD_FAULTS: Final = frozenset(
     {
@@ -87,19 +91,22 @@ class Writer:
     """The transactional producer of one processor in one slot: `begin`, `write` …, then `commit` or `abort`.
 
     When the group's coordinator dies, the client that asked it hangs: it asks for the new one only when some broker
-    comes or goes (librdkafka's issues 5456 and 5511, open). Such a client is left behind, and a new one takes over its
-    id, which aborts the transaction. Membership, assignment and state stay as they are.
+    comes or goes (librdkafka's issues 5456 and 5511, open). Once `a_broker_is_away` says that one has died, such a
+    client is left behind, and a new one takes over its id, which aborts the transaction. Membership, assignment and
+    state stay as they are.
     """
 
-    def __init__(self, config: dict[str, Any], clock: Clock) -> None:
+    def __init__(self, config: dict[str, Any], clock: Clock, a_broker_is_away: Callable[[], bool]) -> None:
         self._config = config
         self._clock = clock
+        self._a_broker_is_away = a_broker_is_away
         self._producer = Producer(config, logger=CLIENT_LOG)
         self._changelog_ends: dict[int, int] = {}
         self._offsets: list[TopicPartition] = []
         self._group_metadata: Any = None
         self._sending: _Call | None = None
         self._open = False
+        self._abandoned = False
 
     def start(self) -> None:
         """Take over the id: fences an earlier process of this slot and ends what it left open.
@@ -114,6 +121,8 @@ class Writer:
 
     def close(self) -> None:
         """Release the client; what was not committed is aborted by whoever takes over the id. Raises nothing."""
+        if self._abandoned:
+            return
         try:
             self._producer.close()
         except KafkaException as error:
@@ -182,10 +191,17 @@ class Writer:
     def _await_offsets(self) -> None:
         """Wait until the offsets are sent; called again after a retriable failure, it sends them again."""
         sending, self._sending = self._sending or self._send_offsets(), None
-        if not sending.returned(OFFSETS_SECONDS):
-            self._replace_client()
-            unanswered = "the group's coordinator did not take the offsets; its writer is replaced"
-            raise TransactionAborted(KafkaError(KafkaError._TIMED_OUT, unanswered), outage=True)  # noqa: SLF001 - public
+        if sending.returned(OFFSETS_SECONDS):
+            return
+        for _ in range(LOOKS_MAX):
+            if self._a_broker_is_away():
+                self._replace_client()
+                unanswered = "a broker died, and the client does not find the group's next coordinator"
+                raise TransactionAborted(KafkaError(KafkaError._TIMED_OUT, unanswered), outage=True)  # noqa: SLF001
+            if sending.returned(LOOK_SECONDS):
+                return
+        self._abandoned = True
+        raise WriterLost("the group's coordinator did not answer, and the client does not come back")
 
     def _replace_client(self) -> None:
         """Leave the client behind with the call that hangs: its successor takes over the id, and so ends what is open.

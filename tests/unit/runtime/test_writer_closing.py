@@ -30,6 +30,6 @@ def test_closing_a_fenced_writer_raises_nothing(monkeypatch: pytest.MonkeyPatch)
         return FencedProducer(closed)
 
     monkeypatch.setattr(transaction, "Producer", fenced)
-    writer = Writer({}, SystemClock())
+    writer = Writer({}, SystemClock(), lambda: False)
     writer.close()
     assert closed == ["closed"]

@@ -12,10 +12,15 @@ from confluent_kafka import TopicPartition
 from services._runtime.clock import SystemClock
 from services._runtime.engine.records import Output
 from services._runtime.processor import transaction
-from services._runtime.processor.transaction import TransactionAborted, Writer
+from services._runtime.processor.transaction import TransactionAborted, Writer, WriterLost
 
 OFFSETS = [TopicPartition("commands", 0, 7)]
 COUNTED = Output("counts", b"{}", b"T-1")
+
+
+def away() -> bool:
+    """A broker has died."""
+    return True
 
 
 class Client:
@@ -61,12 +66,13 @@ def coordinators(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[threadi
 
     monkeypatch.setattr(transaction, "Producer", new_client)
     monkeypatch.setattr(transaction, "OFFSETS_SECONDS", 0.05)
+    monkeypatch.setattr(transaction, "LOOK_SECONDS", 0.05)
     yield answering, clients
     answering[0].set()
 
 
-def started(steps: Callable[[Writer], None] | None = None) -> Writer:
-    writer = Writer({}, SystemClock())
+def started(steps: Callable[[Writer], None] | None = None, *, a_broker_is_away: Callable[[], bool] = away) -> Writer:
+    writer = Writer({}, SystemClock(), a_broker_is_away)
     writer.start()
     writer.begin(OFFSETS, object())
     writer.write([COUNTED])
@@ -100,3 +106,27 @@ def test_an_abort_waits_no_longer_for_a_client_that_hangs(
     _, clients = coordinators
     started(Writer.abort)
     assert [client.done for client in clients] == [["init", "begin", "produce"], ["init"]]
+
+
+def test_where_no_broker_has_died_a_slow_answer_is_waited_for(
+    coordinators: tuple[list[threading.Event], list[Client]],
+) -> None:
+    answering, clients = coordinators
+
+    def nobody_but_slow() -> bool:
+        answering[0].set()
+        return False
+
+    assert started(a_broker_is_away=nobody_but_slow).commit([]) == {}
+    assert [client.done for client in clients] == [["init", "begin", "produce", "commit"]]
+
+
+def test_where_nothing_is_known_to_have_died_the_writer_is_given_up_in_the_end_and_its_client_let_alone(
+    coordinators: tuple[list[threading.Event], list[Client]],
+) -> None:
+    _, clients = coordinators
+    writer = started(a_broker_is_away=lambda: False)
+    with pytest.raises(WriterLost):
+        writer.commit([])
+    writer.close()
+    assert [client.done for client in clients] == [["init", "begin", "produce"]]
