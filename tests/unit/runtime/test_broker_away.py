@@ -15,7 +15,7 @@ def cluster(*brokers: int) -> Any:
     """A cluster whose one partition is kept on brokers 1 and 2, of which these are there."""
     topic = SimpleNamespace(partitions={0: SimpleNamespace(replicas=[1, 2])})
     known = SimpleNamespace(brokers=dict.fromkeys(brokers), topics={"commands": topic})
-    return SimpleNamespace(list_topics=lambda timeout: known)
+    return SimpleNamespace(list_topics=lambda **_: known)
 
 
 @pytest.mark.parametrize(("brokers", "away"), [((1, 2), False), ((1, 2, 3), False), ((2, 3), True)])
