@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -20,7 +22,8 @@ from deploy.local.demo.scale import service_settings
 from deploy.local.demo.scenario import Accounts, levels_of_staff
 from deploy.local.demo.technicians import QUICK, Technician
 from deploy.local.errors import StackError
-from deploy.local.stack import Plan, Stack
+from deploy.local.folders import BUILD
+from deploy.local.stack import DIRECTORY, Plan, Stack
 from tests.chaos.account import Account, silences
 from tests.chaos.clocks import Clocks
 from tests.chaos.proxy import ProxyNetwork
@@ -28,8 +31,8 @@ from tests.chaos.run import Outcome
 from tests.e2e.bed import plain_cases, until
 
 INSTANCES: Final = 2
-REQUESTS_MAX: Final = 600
-PER_SECOND: Final = 2.0
+REQUESTS_MAX: Final = 150
+PER_SECOND: Final = 1.5
 FIRST_SECONDS: Final = 3.0
 AFTER_SECONDS: Final = 4.0
 """People go on asking for so long after all is back, so that whoever is silent then is not idle."""
@@ -41,6 +44,8 @@ SETTLE_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
 LOOKS: Final = 40
 LOOK_SECONDS: Final = 0.3
+CAPACITY: Final = 500
+"""Of everybody: a machine that is slow under faults must not look like a pool that is full."""
 PATIENCE: Final = {"AFTERCARE_ACCEPT_WITHIN_SECONDS": "60"}
 """Longer than a fault keeps people from accepting what they are given. Who lets a ticket lie too long is not given it
 again, and where that befalls both experts of a pool at once, nobody is left for it."""
@@ -215,6 +220,16 @@ def _unlike(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [key for key in one.keys() | other.keys() if one.get(key, set()) != other.get(key, set())]
 
 
+def roomy_directory() -> Path:
+    """The demo's directory, in which nobody is ever full."""
+    text = re.sub(r"capacity: \d+", f"capacity: {CAPACITY}", DIRECTORY.read_text("utf-8"))
+    text = re.sub(r"definition_file: (?=[^/])", f"definition_file: {DIRECTORY.parent}/", text)
+    path = BUILD / "chaos" / "directory.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
 @contextmanager
 def running_product() -> Iterator[ProductBed]:
     """Start everything; services are told to let a ticket's life pass in seconds."""
@@ -230,6 +245,7 @@ def running_product() -> Iterator[ProductBed]:
         kafka_heap_megabytes=384,
         kafka_network=network,
         settings={**service_settings(), **PATIENCE},
+        directory=roomy_directory(),
         short_lived=True,
     )
 
