@@ -7,7 +7,7 @@ input position it was decided, so that the decision can be replayed.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -27,6 +27,10 @@ from schemas.vocabulary import (
     TicketId,
     Urgency,
 )
+
+ROUTING: Final = "routing"
+"""What a `TicketEscalated` names as its target that no clock raised, but the router: nobody took the ticket. Its steps
+are the ticket's offers. It is between our own people; the customer hears of clocks alone."""
 
 Score = Annotated[int, Field(ge=0, le=10)]
 

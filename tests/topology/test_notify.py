@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.directory import TechnicianDefined, TemplateDefined
+from schemas.ticket_events import ROUTING
 from schemas.topics import CHANGELOGS, NOTIFIER_OUTBOX, TICKET_NOTIFICATIONS
 from schemas.vocabulary import Language, Level, Role
 from services._runtime.engine.driver import START, TopologyDriver
@@ -256,6 +257,14 @@ def test_an_escalation_of_a_closed_ticket_is_no_matter_of_the_customer() -> None
     ticket.until(Node.CLOSED)
     ticket.escalated("supervisor", target="survey")
     assert ticket.told() == [("escalated", "assignee"), ("escalated", "supervisor")]
+
+
+def test_that_nobody_takes_a_ticket_is_told_to_the_lead_and_not_to_the_customer() -> None:
+    ticket = Ticket()
+    ticket.until(Node.IN_PROGRESS)
+    ticket.escalated("lead", target=ROUTING)
+    assert ("escalated", "lead") in (told := ticket.told())
+    assert ("escalated", "requester") not in told
 
 
 def test_a_ladder_role_that_nobody_knows_goes_to_the_supervisor() -> None:

@@ -148,21 +148,20 @@ def live() -> World:
     world = World()
     requester = Requester.new(requester_id="contact-1", name=NAME, email=ADDRESS, language=Language.EN)
     mail = v.request(requester=requester, subject=SUBJECT, body=BODY, issue_type="malfunction", product="scanhub")
-    world.send(INTAKE_REQUESTS, mail.conversation, mail)
-    (offer,) = world.seen[ROUTING_WORK.name]
     world.send(
         ROUTING_WORK,
-        offer.data.pool,
+        v.POOL,
         TechnicianRostered.new(
             technician_id="li",
-            pool=offer.data.pool,
+            pool=v.POOL,
             team="first",
-            skills=list(offer.data.skills),
+            skills=[],
             languages=[Language.EN],
             level=Level.L3,
             capacity=5,
         ),
     )
+    world.send(INTAKE_REQUESTS, mail.conversation, mail)
     world.send(TICKET_COMMANDS, TICKET, AcceptAssignment.new(ticket_id=TICKET, actor=v.LI))
     world.send(TICKET_COMMANDS, TICKET, ReplyToCustomer.new(ticket_id=TICKET, actor=v.LI, body=BODY))
     world.wait(10, times=6)

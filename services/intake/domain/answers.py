@@ -21,7 +21,7 @@ from schemas.ticket_assignments import (
     OverflowReason,
     ReleaseReason,
 )
-from schemas.ticket_events import SurveyOffered, SurveyWaived, TicketAssigned, TicketEscalated, TicketRated
+from schemas.ticket_events import ROUTING, SurveyOffered, SurveyWaived, TicketAssigned, TicketEscalated, TicketRated
 from schemas.ticket_sla import EscalationRaised, TargetEvent
 from schemas.vocabulary import ActorKind, Level, Role, Status
 from services.intake.domain.commands import given_back, offered_anew, prioritised, reopened
@@ -31,9 +31,6 @@ from services.intake.domain.ticket import HELD, OFFERED, OPEN, OVER, PAUSED, Mom
 
 RESOLUTION: Final = "resolution"
 """The target whose due time orders the queue."""
-
-ROUTING: Final = "routing"
-"""What an escalation names as its target that no clock raises, but the router; its steps are the ticket's offers."""
 
 OVERFLOWED: Final = {
     OverflowReason.WAITED: "nobody took it in time",

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.contract import Contract
 from schemas.ticket_events import (
+    ROUTING,
     AgentReplied,
     CustomerReplied,
     PriorityChanged,
@@ -146,14 +147,14 @@ def _customer_replied(ticket: Known, data: CustomerReplied, at: datetime) -> Out
 
 def _escalated(ticket: Known, data: TicketEscalated, at: datetime) -> Outcome:
     # Our people hear of each step of each ladder; to the customer it is one escalation a cycle, and none once it is
-    # over: then what is overdue (a survey, a plan) is between us.
+    # over: then what is overdue (a survey, a plan) is between us. So is who of us takes the ticket.
     return ticket, (
         News(
             Node.ESCALATED,
             ticket.cycle,
             at,
             occurrence=".".join(str(each) for each in _rung(data)),
-            roles=frozenset(Role) - {Role.REQUESTER} if ticket.ended else None,
+            roles=frozenset(Role) - {Role.REQUESTER} if ticket.ended or data.target == ROUTING else None,
             escalated_to=tuple(dict.fromkeys(map(_ladder_role, (data.role, *data.others)))),
             clock=f"{data.target}:{data.cycle}",
             facts={"target": data.target, "level": data.level, "reason": data.reason},
