@@ -53,6 +53,14 @@ class Board:
     rows: tuple[Row, ...]
 
 
+def or_zero(expr: str) -> str:
+    """The expression, or 0 where it has no series at all: an empty picture does not say whether anyone looked.
+
+    Plain `or vector(0)` would put a line without a name beside every grouped sum.
+    """
+    return f"{expr} or (vector(0) unless on () {expr})"
+
+
 def number(title: str, shows: str, expr: str, unit: Unit = "short", limits: tuple[float, float] | None = None) -> Panel:
     """A panel with one number."""
     return Panel(title, shows, (Query(expr, title),), unit, "stat", width=2, limits=limits)

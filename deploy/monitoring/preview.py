@@ -23,12 +23,13 @@ WHOLE_FROM: Final = 100
 
 @dataclass(frozen=True)
 class Line:
-    """A series as SVG: its `points`, colour, name and last value."""
+    """A series as SVG: its `points`, colour and name; the last value and the highest for people."""
 
     points: str
     color: str
     name: str
     last: str
+    highest: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def page(boards: Sequence[Board], prometheus: Prometheus, stretch: Stretch) -> s
 
 
 def _drawn(panel: Panel, series: Sequence[Series], stretch: Stretch) -> Drawn:
-    ordered = sorted(series, key=lambda each: -each.points[-1][1])
+    ordered = sorted(series, key=_highest, reverse=True)
     top = _top(panel, ordered)
     last = ordered[0].points[-1][1] if ordered else 0.0
     lines = [
@@ -72,6 +73,7 @@ def _drawn(panel: Panel, series: Sequence[Series], stretch: Stretch) -> Drawn:
             color=COLORS[number % len(COLORS)],
             name=each.name,
             last=written(each.points[-1][1], panel.unit),
+            highest=written(_highest(each), panel.unit),
         )
         for number, each in enumerate(ordered)
     ]
@@ -86,10 +88,14 @@ def _drawn(panel: Panel, series: Sequence[Series], stretch: Stretch) -> Drawn:
 
 
 def _top(panel: Panel, series: Sequence[Series]) -> float:
-    highest = max((value for each in series for _, value in each.points), default=0.0)
+    highest = max(map(_highest, series), default=0.0)
     if panel.unit == "percentunit":
         return max(1.0, highest)
     return highest if highest > 0 else 1.0
+
+
+def _highest(series: Series) -> float:
+    return max(value for _, value in series.points)
 
 
 def _points(series: Series, stretch: Stretch, top: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.monitoring.panels import Board, Panel, Query, Row, number, quantiles
+from deploy.monitoring.panels import Board, Panel, Query, Row, number, or_zero, quantiles
 
 _PROBES: Final = 'route!~"/healthz|/readyz|/metrics"'
 _UNASSIGNED: Final = 'aftercare_tickets{status=~"new|classified|queued"}'
@@ -22,7 +22,7 @@ _NOW: Final = Row(
     "Now, and in the time shown",
     (
         number("Tickets opened", "In the time shown.", _told("ticket.opened")),
-        number("Tickets closed", "In the time shown.", _told("ticket.closed")),
+        number("Tickets closed", "In the time shown; one that was reopened closes again.", _told("ticket.closed")),
         number(
             "Open",
             "Not resolved, cancelled or merged, by the ledger's state.",
@@ -82,13 +82,13 @@ _TICKETS: Final = Row(
         Panel(
             "Tickets by status",
             "By the ledger's state; closed ones left out.",
-            (Query("sum by (status) (aftercare_tickets) or vector(0)", "{{status}}"),),
+            (Query(or_zero("sum by (status) (aftercare_tickets)"), "{{status}}"),),
             stacked=True,
         ),
         Panel(
             "Unassigned, by priority",
             "A level that climbs has nobody left who may take it.",
-            (Query(f"sum by (priority) ({_UNASSIGNED}) or vector(0)", "{{priority}}"),),
+            (Query(or_zero(f"sum by (priority) ({_UNASSIGNED})"), "{{priority}}"),),
             stacked=True,
         ),
         Panel(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.monitoring.panels import Board, Panel, Query, Row, number, quantiles
+from deploy.monitoring.panels import Board, Panel, Query, Row, number, or_zero, quantiles
 
 _HEALTH: Final = Row(
     "Health",
@@ -90,7 +90,7 @@ _FLOW: Final = Row(
             "A few while brokers move are nothing; a steady rate is work done twice.",
             (
                 Query(
-                    "sum by (processor, kind) (rate(aftercare_processor_aborts_total[$__rate_interval])) or vector(0)",
+                    or_zero("sum by (processor, kind) (rate(aftercare_processor_aborts_total[$__rate_interval]))"),
                     "{{processor}} {{kind}}",
                 ),
             ),
@@ -118,9 +118,10 @@ _STATE: Final = Row(
             "From an assignment to its state being restored.",
             (
                 Query(
-                    "sum by (processor) (increase(aftercare_processor_restore_seconds_sum[$__range])) "
-                    "/ sum by (processor) (increase(aftercare_processor_restore_seconds_count[$__range]) > 0) "
-                    "or vector(0)",
+                    or_zero(
+                        "sum by (processor) (increase(aftercare_processor_restore_seconds_sum[$__range])) "
+                        "/ sum by (processor) (increase(aftercare_processor_restore_seconds_count[$__range]) > 0)"
+                    ),
                     "{{processor}}",
                 ),
             ),
@@ -207,7 +208,7 @@ _AROUND: Final = Row(
             "Calls that failed or took too long. The loop goes on without Redis, its views do not.",
             (
                 Query(
-                    "sum by (service, kind) (rate(aftercare_redis_errors_total[$__rate_interval])) or vector(0)",
+                    or_zero("sum by (service, kind) (rate(aftercare_redis_errors_total[$__rate_interval]))"),
                     "{{service}} {{kind}}",
                 ),
             ),
@@ -234,7 +235,7 @@ _AROUND: Final = Row(
             "Supervised parts that failed, in the time shown.",
             (
                 Query(
-                    "sum by (service, part) (increase(aftercare_part_restarts_total[$__range])) or vector(0)",
+                    or_zero("sum by (service, part) (increase(aftercare_part_restarts_total[$__range]))"),
                     "{{service}} {{part}}",
                 ),
             ),

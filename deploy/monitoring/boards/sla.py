@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from deploy.monitoring.panels import Board, Panel, Query, Row, number
+from deploy.monitoring.panels import Board, Panel, Query, Row, number, or_zero
 
 
 def _told(type_pattern: str) -> str:
@@ -58,7 +58,7 @@ _CLOCKS: Final = Row(
         Panel(
             "Clocks by where they stand",
             "By the view of the clocks, which any restart leaves right.",
-            (Query("sum by (lane) (aftercare_sla_clocks) or vector(0)", "{{lane}}"),),
+            (Query(or_zero("sum by (lane) (aftercare_sla_clocks)"), "{{lane}}"),),
             stacked=True,
             width=6,
         ),
@@ -91,8 +91,7 @@ _CLOCKS: Final = Row(
             "Which promise is broken.",
             (
                 Query(
-                    'sum by (target) (rate(aftercare_sla_targets_total{what="breached"}[$__rate_interval])) '
-                    "or vector(0)",
+                    or_zero('sum by (target) (rate(aftercare_sla_targets_total{what="breached"}[$__rate_interval]))'),
                     "{{target}}",
                 ),
             ),
@@ -103,8 +102,10 @@ _CLOCKS: Final = Row(
             "Retracted breaches were proved wrong by an event that came late.",
             (
                 Query(
-                    'sum by (what) (rate(aftercare_sla_targets_total{what=~"warned|escalated|breach_retracted"}'
-                    "[$__rate_interval])) or vector(0)",
+                    or_zero(
+                        'sum by (what) (rate(aftercare_sla_targets_total{what=~"warned|escalated|breach_retracted"}'
+                        "[$__rate_interval]))"
+                    ),
                     "{{what}}",
                 ),
             ),
@@ -119,13 +120,13 @@ _LEVELS: Final = Row(
         Panel(
             "Warnings and verdicts, by level",
             "Told within the monitor's window.",
-            (Query("sum by (level, what) (aftercare_sla_window_targets) or vector(0)", "{{level}} {{what}}"),),
+            (Query(or_zero("sum by (level, what) (aftercare_sla_window_targets)"), "{{level}} {{what}}"),),
             width=6,
         ),
         Panel(
             "Budget used at the verdict, by level",
             "Mean share of their budgets that clocks had used; 1 is all of it.",
-            (Query("avg by (level) (aftercare_sla_window_burn_ratio) or vector(0)", "{{level}}"),),
+            (Query(or_zero("avg by (level) (aftercare_sla_window_burn_ratio)"), "{{level}}"),),
             "percentunit",
             width=6,
         ),
