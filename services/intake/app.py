@@ -21,6 +21,7 @@ from services._runtime.redis_client import RedisClient
 from services._runtime.view.following import ReadModel
 from services._runtime.view.lease import Lease
 from services._runtime.view.projector import Projector
+from services._runtime.web.audited import audited_route
 from services._runtime.web.web import create_web
 from services.intake.adapters import keys
 from services.intake.adapters.mail.gateway import MailGateway, Origin
@@ -32,8 +33,7 @@ from services.intake.adapters.requests import RequestGateway
 from services.intake.adapters.rule_file import load_rules
 from services.intake.adapters.threads import ThreadIndex
 from services.intake.api.access import Gatekeeper
-from services.intake.api.audited import audited_route
-from services.intake.api.commands import CommandGateway, commands_router
+from services.intake.api.commands import SOURCE, CommandGateway, commands_router
 from services.intake.api.idempotency import IdempotencyStore
 from services.intake.api.progress import ProgressPage, progress_router
 from services.intake.api.queries import queries_router
@@ -84,7 +84,8 @@ class Edges:
         gatekeeper = Gatekeeper(settings.secret, clock)
         calls = IdempotencyStore(self.redis, keep_seconds=settings.idempotency_keep_seconds)
         commands = CommandGateway(self.views, self.producer, calls, clock, settings.public_url)
-        audited = APIRouter(tags=["commands"], route_class=audited_route(self.producer, settings.secret, clock))
+        audits = audited_route(self.producer, settings.secret, clock, source=SOURCE)
+        audited = APIRouter(tags=["commands"], route_class=audits)
         submission = Submission(
             requests=self.requests,
             views=self.views,

@@ -11,6 +11,8 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import SecretStr
 
+from schemas.parts import Actor
+from schemas.vocabulary import ActorKind
 from services._runtime.clock import Clock
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal, TokenRefused, principal_from
@@ -22,6 +24,12 @@ SYSTEM: Final = "system"
 """Other systems: channels that send in what customers ask (phone desk, portal), and whatever drives tickets."""
 
 STAFF: Final = (TECHNICIAN, COORDINATOR, SYSTEM)
+
+_KINDS: Final = (
+    (COORDINATOR, ActorKind.COORDINATOR),
+    (TECHNICIAN, ActorKind.TECHNICIAN),
+    (SYSTEM, ActorKind.SYSTEM),
+)
 
 _BEARER: Final = HTTPBearer(auto_error=False, description="A token signed by Aftercare, audience `api`.")
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
@@ -51,6 +59,12 @@ def bearer_with_role(secret: SecretStr, clock: Clock, *roles: str) -> Callable[.
         return principal
 
     return authorised
+
+
+def actor_of(principal: Principal) -> Actor:
+    """The caller as events and audit name it (a struct): by its most powerful role."""
+    kinds = (kind for role, kind in _KINDS if role in principal.roles)
+    return Actor.new(kind=next(kinds, ActorKind.REQUESTER), actor_id=principal.subject)
 
 
 def _unauthenticated(detail: str, *, error: str | None) -> Problem:

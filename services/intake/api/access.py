@@ -7,19 +7,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from schemas.parts import Actor
-from schemas.vocabulary import ActorKind
 from services._runtime.clock import Clock
-from services._runtime.web.access import COORDINATOR, REQUESTER, STAFF, SYSTEM, TECHNICIAN, bearer_with_role
+from services._runtime.web.access import REQUESTER, STAFF, bearer_with_role
 from services._runtime.web.tokens import Principal
 
 EVERYONE: Final = (REQUESTER, *STAFF)
-
-_KINDS: Final = (
-    (COORDINATOR, ActorKind.COORDINATOR),
-    (TECHNICIAN, ActorKind.TECHNICIAN),
-    (SYSTEM, ActorKind.SYSTEM),
-)
 
 Authorise = Callable[..., Awaitable[Principal]]
 """A FastAPI dependency that gives the caller, or answers 401 or 403."""
@@ -35,12 +27,6 @@ class Gatekeeper:
     def admit(self, *roles: str) -> Authorise:
         """Only callers with one of `roles`."""
         return bearer_with_role(self._secret, self._clock, *roles)
-
-
-def actor_of(principal: Principal) -> Actor:
-    """The caller as events and audit name it (a struct): by its most powerful role."""
-    kinds = (kind for role, kind in _KINDS if role in principal.roles)
-    return Actor.new(kind=next(kinds, ActorKind.REQUESTER), actor_id=principal.subject)
 
 
 def is_only_requester(principal: Principal) -> bool:

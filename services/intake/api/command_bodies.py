@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from schemas.vocabulary import Name, Priority, Sequence, Status
-from services.intake.api.closed_json import Body
+from services._runtime.web.closed_json import Body
 
 _Reason = Annotated[str, Field(min_length=1, max_length=500)]
 _Prose = Annotated[str, Field(min_length=1, max_length=50_000)]

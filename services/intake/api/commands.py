@@ -33,13 +33,13 @@ from schemas.ticket_commands import (
 from schemas.topics import TICKET_COMMANDS
 from services._runtime.clock import Clock
 from services._runtime.kafka.producer import EventProducer, Outgoing
-from services._runtime.web.access import COORDINATOR, REQUESTER, SYSTEM, TECHNICIAN
+from services._runtime.web.access import COORDINATOR, REQUESTER, SYSTEM, TECHNICIAN, actor_of
+from services._runtime.web.audited import ACCEPTED, audit_record
+from services._runtime.web.closed_json import AsJson
 from services._runtime.web.edge import traceparent_of
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal
-from services.intake.api.access import Gatekeeper, actor_of
-from services.intake.api.audited import ACCEPTED, SOURCE, audit_record
-from services.intake.api.closed_json import AsJson
+from services.intake.api.access import Gatekeeper
 from services.intake.api.command_bodies import (
     AssignBody,
     CommandAccepted,
@@ -58,6 +58,7 @@ from services.intake.api.idempotency import IdempotencyKey, IdempotencyStore
 from services.intake.api.ports import Views
 from services.intake.api.tickets import TicketIdInPath, visible_ticket
 
+SOURCE: Final = "/aftercare/intake/api"
 COMMAND_KIND: Final = "C"
 _IN_CHARGE: Final = (TECHNICIAN, COORDINATOR)
 _CUSTOMER_SIDE: Final = (REQUESTER, COORDINATOR, SYSTEM)
@@ -119,6 +120,7 @@ class CommandGateway:
         )
         audit = audit_record(
             principal,
+            source=SOURCE,
             action=action,
             entity=ticket_id,
             outcome=ACCEPTED,

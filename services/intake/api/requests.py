@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field, SecretStr
 from schemas.parts import Requester
 from schemas.vocabulary import Channel, Impact, Language, Tier, Urgency
 from services._runtime.clock import Clock
+from services._runtime.web.closed_json import AsJson, Body
 from services._runtime.web.edge import traceparent_of
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, Principal, issue_link
 from services.intake.api.access import EVERYONE, Gatekeeper, is_only_requester
-from services.intake.api.closed_json import AsJson, Body
 from services.intake.api.idempotency import IdempotencyKey, IdempotencyStore
 from services.intake.api.ports import Customers, Requests, Views
 from services.intake.api.tickets import visible_ticket

@@ -1,7 +1,7 @@
-"""`audit`: every command that someone gave, carried on or refused.
+"""`audit`: every change that someone asked for, carried on or refused.
 
-What was accepted is written together with the command (`commands`); what was refused, whoever refused it, by the route
-class here. Calls without a valid token are not audited: nobody is known to have made them, and the metrics count them.
+What was accepted is written together with what it causes; what was refused, whoever refused it, by the route class
+here. Calls without a valid token are not audited: nobody is known to have made them, and the metrics count them.
 """
 
 import secrets
@@ -22,12 +22,11 @@ from services._runtime.clock import Clock
 from services._runtime.kafka.producer import EventProducer, Outgoing
 from services._runtime.logs import get_logger
 from services._runtime.unavailable import Unavailable
+from services._runtime.web.access import actor_of
 from services._runtime.web.edge import traceparent_of
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal, TokenRefused, principal_from
-from services.intake.api.access import actor_of
 
-SOURCE: Final = "/aftercare/intake/api"
 AUDIT_KIND: Final = "A"
 ACCEPTED: Final = "accepted"
 _BEARER: Final = "bearer "
@@ -38,14 +37,22 @@ log = get_logger(__name__)
 
 
 def audit_record(
-    principal: Principal, *, action: str, entity: str, outcome: str, cause: str, at: datetime, traceparent: str
+    principal: Principal,
+    *,
+    source: str,
+    action: str,
+    entity: str,
+    outcome: str,
+    cause: str,
+    at: datetime,
+    traceparent: str,
 ) -> Outgoing:
-    """The record of one call; the same `cause` and outcome give the same event id."""
+    """The record of one call to the API `source`; the same `cause` and outcome give the same event id."""
     actor = actor_of(principal)
     value = envelope.encode(
         type_name=ActionAudited.type_name,
         event_id=digest_id(AUDIT_KIND, principal.tenant, cause, outcome),
-        source=SOURCE,
+        source=source,
         time=at,
         subject=entity or None,
         tenant=principal.tenant,
@@ -55,8 +62,10 @@ def audit_record(
     return Outgoing(AUDIT.name, actor.actor_id, value)
 
 
-def audited_route(producer: EventProducer, secret: SecretStr, clock: Clock) -> type[APIRoute]:
-    """A route class for a router of commands; an endpoint's name is its action, `ticket_id` in its path the entity."""
+def audited_route(
+    producer: EventProducer, secret: SecretStr, clock: Clock, *, source: str, entity: str = "ticket_id"
+) -> type[APIRoute]:
+    """A route class for a router of changes; an endpoint's name is its action, `entity` of its path what it changes."""
 
     async def note_refusal(request: Request, action: str, outcome: str) -> None:
         principal = _caller(request, secret, clock)
@@ -64,8 +73,9 @@ def audited_route(producer: EventProducer, secret: SecretStr, clock: Clock) -> t
             return
         record = audit_record(
             principal,
+            source=source,
             action=action,
-            entity=str(request.path_params.get("ticket_id", ""))[:64],
+            entity=str(request.path_params.get(entity, ""))[:64],
             outcome=outcome,
             cause=secrets.token_hex(16),  # each refused call counts, though it may be the same as the last
             at=clock.now(),
