@@ -8,10 +8,15 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 
 def templates_of(package: str) -> Environment:
-    """The Jinja2 environment over `templates/` of a package, such as `services.feedback`."""
-    folder = resources.files(package).joinpath("templates")
+    """The Jinja2 environment over `templates/` of a package, such as `services.feedback`, and then over our own."""
+    folders = [resources.files(name).joinpath("templates") for name in (package, __package__)]
+
+    def load(name: str) -> str | None:
+        found = (folder.joinpath(name) for folder in folders)
+        return next((file.read_text("utf-8") for file in found if file.is_file()), None)
+
     return Environment(
-        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
+        loader=FunctionLoader(load),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -9,19 +9,18 @@ from zoneinfo import ZoneInfo
 
 from schemas.vocabulary import Language
 from services._runtime.web.language import OTHER
+from services._runtime.web.slack import slack_text, urgency
 from services._runtime.web.templates import templates_of
 from services.sla_monitor.api.words import WORDS
 from services.sla_monitor.domain.board import LATE, OVERDUE, WAITING, Board, Row
-from services.sla_monitor.domain.instants import SECOND_US, from_datetime, to_datetime
+from services.sla_monitor.domain.instants import from_datetime, to_datetime
 from services.sla_monitor.domain.target_names import target_name
 from services.sla_monitor.domain.targets import PAUSED, RUNNING
 
 _TEMPLATES: Final = resources.files("services.sla_monitor").joinpath("templates")
-ASSETS: Final = {"board.js": "text/javascript", "board.css": "text/css"}
-SOON_US: Final = 900 * SECOND_US
+ASSETS: Final = ("board.css",)
 MAIN_LANES: Final = (OVERDUE, WAITING, RUNNING)
 SIDE_LANES: Final = (PAUSED, LATE)
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 class BoardPage:
@@ -44,7 +43,7 @@ class BoardPage:
             lanes=self.lanes(board, lang, now) if board is not None else None,
         )
 
-    def sign_in(self, lang: Language, *, refused: bool) -> str:
+    def sign_in(self, lang: Language, refused: bool = False) -> str:  # noqa: FBT001, FBT002 - as the door calls it
         """The form that asks for a token."""
         return self._page.render(
             **self._common(lang), signed_in=False, refused=refused, pool=None, pools=[], lanes=None
@@ -97,30 +96,6 @@ def _counting(row: Row, now_us: int) -> tuple[str, int]:
     if row.lane == LATE:
         return "fixed", (row.due_us or row.at_us) - row.at_us
     return ("since" if row.lane == PAUSED else "slack"), row.at_us - now_us
-
-
-def slack_text(mode: str, left_us: int, words: dict[str, str]) -> str:
-    """Time left, over or gone by, in its largest unit and the next. `board.js` counts on in the same way."""
-    seconds = abs(left_us) // SECOND_US
-    largest = next((place for place, (_, size) in enumerate(_UNITS) if seconds >= size), len(_UNITS) - 1)
-    parts: list[str] = []
-    for unit, size in _UNITS[largest : largest + 2]:
-        count, seconds = divmod(seconds, size)
-        if count or not parts:
-            parts.append(f"{count} {words[f'unit.{unit}']}")
-    time = " ".join(parts)
-    if mode == "since":
-        return words["since"].format(time=time)
-    return words["over" if left_us < 0 else "left"].format(time=time)
-
-
-def urgency(mode: str, left_us: int) -> str:
-    """`over`, `soon`, `ok`, or `still` for what counts towards nothing."""
-    if mode != "slack":
-        return "still"
-    if left_us < 0:
-        return "over"
-    return "soon" if left_us < SOON_US else "ok"
 
 
 def _used(row: Row, now_us: int) -> float | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.vocabulary import Language, Status
-from services.sla_monitor.api.board_page import slack_text, urgency
+from services._runtime.web.slack import slack_text, urgency
 from services.sla_monitor.api.words import EN, WORDS, ZH_CN
 from services.sla_monitor.domain.board import LATE, OVERDUE, WAITING, Row, rows_of
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from schemas.vocabulary import Language
-from services.sla_monitor.api.board import COOKIE, LOOK_SECONDS, Boards, _looks
+from services._runtime.web.door import COOKIE
+from services.sla_monitor.api.board import LOOK_SECONDS, Boards, _looks
 from services.sla_monitor.api.board_page import ASSETS, BoardPage
 from services.sla_monitor.domain.board import LANES, LATE, OVERDUE, WAITING, Board, Row, SurgeRow
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime
@@ -158,7 +159,11 @@ def test_pages_may_load_nothing_from_elsewhere_and_have_no_scripts_of_their_own(
     assert "style=" not in answer.text
     assert "http://" not in answer.text
     assert "https://" not in answer.text
-    for name, kind in ASSETS.items():
+    for name, kind in (
+        *((name, "text/css") for name in ASSETS),
+        ("page.css", "text/css"),
+        ("page.js", "text/javascript"),
+    ):
         assert site.client.get(f"/board/assets/{name}").headers["content-type"].startswith(kind)
     assert site.client.get("/board/assets/board.html").status_code == 404
 

@@ -1,4 +1,5 @@
-// Keeps the board moving: the stream brings new lanes, and each second every clock counts on by itself.
+// Keeps a board moving: the stream brings new lanes, and each second every clock counts on by itself.
+// While `main` has `data-busy` (something is being dragged) what comes waits; `board:shown` says that lanes are new.
 "use strict";
 (() => {
   const SOON_MS = 900_000, RELOAD_MS = 5_000;
@@ -54,15 +55,28 @@
     pulse.querySelector("span").textContent = live ? pulse.dataset.live : pulse.dataset.offline;
   }
 
+  let waiting = null; // lanes that came while the board was busy
+
+  function place(lanes) {
+    if (main.dataset.busy) {
+      waiting = lanes;
+      return;
+    }
+    waiting = null;
+    main.innerHTML = lanes;
+    align();
+    main.dispatchEvent(new CustomEvent("board:shown"));
+  }
+  main.addEventListener("board:free", () => { if (waiting !== null) place(waiting); });
+
   function follow() {
     const stream = new EventSource("/board/stream" + location.search);
     stream.addEventListener("open", () => show(true));
     stream.addEventListener("beat", () => show(true));
     stream.addEventListener("stale", () => show(false));
     stream.addEventListener("board", (event) => {
-      main.innerHTML = JSON.parse(event.data);
+      place(JSON.parse(event.data));
       show(true);
-      align();
     });
     stream.addEventListener("error", () => {
       show(false);
