@@ -268,6 +268,19 @@ ROUTER_DECISION_SECONDS: Final = _histogram(
     buckets=(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0),
 )
 
+ROUTER_HEARTBEATS: Final = _counter(
+    "router_heartbeats_total", "Signs of life of technicians, by whether they were news to the router.", "outcome"
+)
+ROUTER_PRESENCE_TOLD: Final = _counter(
+    "router_presence_told_total",
+    "Changes of presence stated to the router, by what caused them: heartbeat, declared, or silence.",
+    "presence",
+    "cause",
+)
+ROUTER_BOARD_COMMANDS: Final = _counter(
+    "router_board_commands_total", "What coordinators asked for on the board: assign, release.", "action"
+)
+
 # ---------------------------------------------------------------- sla_monitor
 
 CATALOGUE.section("SLA monitor")

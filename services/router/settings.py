@@ -7,14 +7,16 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.topics import DEAD_LETTERS, ROUTING_WORK
-from services._runtime.settings import RuntimeSettings, outlives
+from services._runtime.settings import KafkaSettings, RuntimeSettings, outlives
 from services.router.domain.policy import Policy
 
 _HOUR_SECONDS: Final = 3600
 
 
-class RouterSettings(RuntimeSettings):
-    """Variables `AFTERCARE_ROUTER_<NAME>`. Factors rank technicians; all processes of a router share their values.
+class RoutingSettings(KafkaSettings):
+    """What decisions depend on: all that a replay needs of the router's settings, secrets not among it.
+
+    Variables `AFTERCARE_ROUTER_<NAME>`. Factors rank technicians; all processes of a router share their values.
 
     They hold for pools whose directory entry states no routing policy of its own.
     """
@@ -47,3 +49,18 @@ class RouterSettings(RuntimeSettings):
             continuity_factor=self.router_continuity_factor,
             skill_match_factor=self.router_skill_match_factor,
         )
+
+
+class RouterSettings(RoutingSettings, RuntimeSettings):
+    """Variables `AFTERCARE_<NAME>`: the above, and what the router's edges need."""
+
+    router_heartbeat_timeout_seconds: Annotated[int, Field(ge=5, le=3_600)] = Field(
+        default=60,
+        description="How long after their last sign of life (heartbeat) a technician counts as offline.",
+    )
+    router_replay_records_max: Annotated[int, Field(ge=1_000)] = Field(
+        default=200_000,
+        description="How many records of each of its two logs a request may have read to say why a ticket was assigned "
+        "as it was; longer logs are read by the command (`python -m services.router why`).",
+    )
+    timezone: str = Field(default="Asia/Shanghai", description="IANA time zone of the times on the coordinator board.")

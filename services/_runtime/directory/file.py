@@ -115,13 +115,18 @@ def records_of(file: DirectoryFile, before: Mapping[str, TechnicianDefined], now
             yield _record(ROUTING_WORK, entity.pool, entity.pool, stated, file.tenant, now)
 
 
+def news_record(news: PresenceChanged, tenant: str, now: datetime) -> Outgoing:
+    """The record that tells a pool's router how someone is there, apart from what the directory says of them."""
+    return _record(ROUTING_WORK, news.pool, news.technician_id, news, tenant, now)
+
+
 def _for_router(
     technician: TechnicianDefined, was: TechnicianDefined | None
 ) -> Iterator[TechnicianRostered | PresenceChanged]:
     moved = was is not None and was.pool != technician.pool
     if was is not None and moved:
-        yield _rostered(was, active=False)
-    yield _rostered(technician, active=technician.active)
+        yield rostered_as(was, active=False)
+    yield rostered_as(technician, active=technician.active)
     if was is None or moved or was.presence != technician.presence:
         yield PresenceChanged.new(
             technician_id=technician.technician_id, pool=technician.pool, presence=technician.presence
@@ -133,7 +138,8 @@ def _contract(entity: Contract) -> type[Contract]:
     return model
 
 
-def _rostered(technician: TechnicianDefined, *, active: bool) -> TechnicianRostered:
+def rostered_as(technician: TechnicianDefined, *, active: bool) -> TechnicianRostered:
+    """What a technician's router is told of them."""
     return TechnicianRostered.new(
         technician_id=technician.technician_id,
         pool=technician.pool,

@@ -7,7 +7,7 @@ here. Calls without a valid token are not audited: nobody is known to have made 
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -34,6 +34,15 @@ _BEARER: Final = "bearer "
 Handler = Callable[[Request], Awaitable[Response]]
 
 log = get_logger(__name__)
+
+
+class Action(NamedTuple):
+    """What someone does through an API: who, what, to which entity, under which trace."""
+
+    principal: Principal
+    name: str
+    entity: str
+    traceparent: str
 
 
 def audit_record(

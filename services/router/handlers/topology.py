@@ -34,7 +34,7 @@ from services.router.handlers.effects import BY_HAND, DeclineHeard
 from services.router.handlers.overflow import assign_or_overflow
 from services.router.handlers.step import Cause, Step
 from services.router.handlers.timers import FORGET
-from services.router.settings import RouterSettings
+from services.router.settings import RoutingSettings
 from services.router.state import (
     STATE_VERSION,
     Ended,
@@ -64,7 +64,7 @@ class WrongPoolError(Exception):
     """A record lies under the key of another pool than it speaks of, so it is in the wrong partition."""
 
 
-def router_topology(settings: RouterSettings) -> Topology[State]:
+def router_topology(settings: RoutingSettings) -> Topology[State]:
     """`router.pools`: one poison offer must not stop a pool, so nothing parks."""
     router = Router(timedelta(seconds=settings.router_ended_offer_retention_seconds))
     policy = settings.policy
