@@ -131,6 +131,11 @@ def pool_of(key: str) -> str:
     return key.partition("/")[0].replace("%2F", "/").replace("%25", "%")
 
 
+def kind_in(key: str) -> str:
+    """What a key is about: `policy`, `technician`, `tally`, `offer` or `release`."""
+    return key.split("/", 2)[1]
+
+
 def name_in(key: str) -> str:
     """Which technician or ticket a key is about."""
     return key.split("/", 2)[2]

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, Final
-
-import redis as redis_client
-import uvicorn
+from typing import Final
 
 from services._runtime.clock import SystemClock
 from services._runtime.engine.records import Record
@@ -19,25 +13,21 @@ from services._runtime.kafka.follower import Batch
 from services._runtime.redis_client import RedisClient
 from services._runtime.view.projector import Projector
 from services._runtime.view.slices import slices_of
-from services._runtime.web.tokens import issue_access
 from services.sla_monitor.adapters.clocks_view import keys
 from services.sla_monitor.adapters.clocks_view.projecting import APPLY
 from services.sla_monitor.app import Edges
 from services.sla_monitor.settings import SlaMonitorSettings
+from tests.served import empty_database, served_web
 from tests.topology.monitored import Monitored
 
 DATABASE: Final = 6
 KEEP_SECONDS: Final = 3_600
 LATE_ROWS: Final = 3
-WAIT_SECONDS: Final = 20.0
 
 
 def url_of(local_redis: str) -> str:
     """A database of this bed's own, emptied."""
-    url = local_redis.rpartition("/")[0] + f"/{DATABASE}"
-    with redis_client.Redis.from_url(url) as client:
-        client.flushdb()
-    return url
+    return empty_database(local_redis, DATABASE)
 
 
 def projector_on(redis: RedisClient) -> Projector:
@@ -79,31 +69,5 @@ def served(monitored: Monitored, url: str) -> Iterator[str]:
     """The monitor's web server on a free port, in a thread; yields its address."""
     settings = SlaMonitorSettings.model_validate({"secret": "s" * 32, "redis_url": url})
     edges = Edges(settings, monitored.driver.topology, monitored.pools.topology, monitored.directory, SystemClock())
-    config = uvicorn.Config(
-        edges.web(), host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1, loop="asyncio"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{_port_of(server)}"
-    finally:
-        server.should_exit = True
-        thread.join(WAIT_SECONDS)
-
-
-def token(*roles: str, tenant: str = "acme") -> str:
-    """A token of the served board."""
-    settings: Any = SlaMonitorSettings.model_validate({"secret": "s" * 32})
-    now = SystemClock().now()
-    return issue_access(
-        settings.secret, tenant=tenant, subject="x", roles=set(roles), now=now, expires_at=now + timedelta(hours=1)
-    )
-
-
-def _port_of(server: uvicorn.Server) -> int:
-    for _ in range(500):
-        if server.started:
-            return int(server.servers[0].sockets[0].getsockname()[1])
-        time.sleep(0.02)
-    raise AssertionError("the web server did not start")
+    with served_web(edges.web()) as address:
+        yield address

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from schemas.vocabulary import Status
 from services._runtime.clock import SystemClock
 from tests.browser import PHONE, chromium
-from tests.integration.clocks_bed import WAIT_SECONDS, project_now, served, token, url_of
+from tests.integration.board_site import BoardSite
+from tests.integration.clocks_bed import project_now, served, url_of
 from tests.topology.monitored import Monitored
 
 pytestmark = pytest.mark.integration
@@ -28,40 +28,20 @@ def browser() -> Iterator[Chrome]:
         yield started
 
 
-class Site:
+class Site(BoardSite):
     """A served board with tickets that began a while ago, and a browser that looks at it."""
 
     def __init__(self, browser: Chrome, monitored: Monitored, redis_url: str, address: str) -> None:
-        self.browser = browser
+        super().__init__(browser, address)
         self.monitored = monitored
-        self.address = address
         self._redis_url = redis_url
 
     def publish(self) -> None:
         project_now(self.monitored, self._redis_url)
 
-    def sign_in(self, *roles: str, lang: str = "en") -> None:
-        self.browser.get(f"{self.address}/board?lang={lang}")
-        self.browser.find_element(By.ID, "token").send_keys(token(*roles))
-        self.browser.find_element(By.CSS_SELECTOR, ".sign-in button").click()
-        answered = "return document.readyState === 'complete' && !!document.querySelector('.pulse, .refused')"
-        self.wait_for(lambda: self.script(answered), "the door has answered")
-
-    def wait_for(self, condition: Any, what: str) -> None:
-        WebDriverWait(self.browser, WAIT_SECONDS, poll_frequency=0.1).until(lambda _: condition(), what)
-
     def lane(self, name: str) -> str:
         # Asked in one step: the stream may put new lanes in the place of those that were found a moment ago.
         return str(self.script(f"return document.querySelector('.lane.{name}').innerText"))
-
-    def complaints(self) -> list[str]:
-        """What the console holds since the last look, but for the icon that browsers ask for and the door's 401."""
-        entries: list[dict[str, Any]] = self.browser.execute("getLog", {"type": "browser"})["value"]
-        messages = (str(entry["message"]) for entry in entries)
-        return [message for message in messages if "favicon" not in message and "401" not in message]
-
-    def script(self, code: str) -> Any:
-        return self.browser.execute_script(code)
 
 
 @pytest.fixture
@@ -101,7 +81,7 @@ def test_a_customer_is_not_let_in(site: Site) -> None:
 
 def test_what_happens_appears_without_a_reload(site: Site) -> None:
     site.sign_in("coordinator")
-    site.wait_for(lambda: site.browser.find_elements(By.CSS_SELECTOR, ".pulse.live"), "the stream is open")
+    site.wait_until_live()
     site.script("window.stayed = true")
     site.monitored.opened("T-NEWS", pool="north")
     site.publish()
@@ -128,7 +108,7 @@ def test_a_surge_appears_above_the_lanes_of_its_pool_and_leaves_when_it_is_over(
 def test_clocks_count_on_between_two_looks(site: Site) -> None:
     site.sign_in("technician")
     text = "return document.querySelector('.lane.overdue .card .slack').textContent"
-    site.wait_for(lambda: site.browser.find_elements(By.CSS_SELECTOR, ".pulse.live"), "the stream is open")
+    site.wait_until_live()
     first = site.script(text)
     assert "over" in first
     site.wait_for(lambda: site.script(text) != first, "the clock counts on")
@@ -163,7 +143,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(site: Site) -> None:
 def test_the_page_breaks_none_of_its_own_rules(site: Site) -> None:
     site.complaints()
     site.sign_in("coordinator")
-    site.wait_for(lambda: site.browser.find_elements(By.CSS_SELECTOR, ".pulse.live"), "the stream is open")
+    site.wait_until_live()
     assert site.complaints() == []
 
 

@@ -22,3 +22,8 @@ def templates_of(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def report_css() -> str:
+    """The style sheet of reports, which stand alone: it goes into the page."""
+    return resources.files(__package__).joinpath("templates", "report.css").read_text("utf-8")

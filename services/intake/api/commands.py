@@ -7,9 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from fastapi import APIRouter, Depends, Request
 
-from schemas import envelope
 from schemas.contract import Contract
-from schemas.ids import digest_id
 from schemas.parts import Actor
 from schemas.ticket_commands import (
     AcceptAssignment,
@@ -30,12 +28,11 @@ from schemas.ticket_commands import (
     SubmitPlan,
     TransferTicket,
 )
-from schemas.topics import TICKET_COMMANDS
 from services._runtime.clock import Clock
-from services._runtime.kafka.producer import EventProducer, Outgoing
+from services._runtime.kafka.producer import EventProducer
 from services._runtime.web.access import COORDINATOR, REQUESTER, SYSTEM, TECHNICIAN, actor_of
-from services._runtime.web.audited import ACCEPTED, audit_record
 from services._runtime.web.closed_json import AsJson
+from services._runtime.web.commanding import command_records
 from services._runtime.web.edge import traceparent_of
 from services._runtime.web.problems import Problem
 from services._runtime.web.tokens import Principal
@@ -59,7 +56,6 @@ from services.intake.api.ports import Views
 from services.intake.api.tickets import TicketIdInPath, visible_ticket
 
 SOURCE: Final = "/aftercare/intake/api"
-COMMAND_KIND: Final = "C"
 _IN_CHARGE: Final = (TECHNICIAN, COORDINATOR)
 _CUSTOMER_SIDE: Final = (REQUESTER, COORDINATOR, SYSTEM)
 
@@ -106,31 +102,19 @@ class CommandGateway:
         return accepted
 
     async def _write(self, call: Call, action: str, data: Contract, key: str, *, at: Any) -> CommandAccepted:
-        principal, ticket_id = call.principal, call.ticket_id
-        command_id = digest_id(COMMAND_KIND, principal.tenant, principal.subject, ticket_id, action, key)
-        value = envelope.encode(
-            type_name=data.type_name,
-            event_id=command_id,
-            source=SOURCE,
-            time=at,
-            subject=ticket_id,
-            tenant=principal.tenant,
-            data=data,
-            traceparent=call.traceparent,
-        )
-        audit = audit_record(
-            principal,
+        command_id, records = command_records(
+            call.principal,
             source=SOURCE,
             action=action,
-            entity=ticket_id,
-            outcome=ACCEPTED,
-            cause=command_id,
+            ticket_id=call.ticket_id,
+            data=data,
+            key=key,
             at=at,
             traceparent=call.traceparent,
         )
-        await self._producer.send_all([Outgoing(TICKET_COMMANDS.name, ticket_id, value), audit])
-        events_url = f"{self._url}/v1/tickets/{ticket_id}/events"
-        return CommandAccepted(command_id=command_id, ticket_id=ticket_id, events_url=events_url)
+        await self._producer.send_all(records)
+        events_url = f"{self._url}/v1/tickets/{call.ticket_id}/events"
+        return CommandAccepted(command_id=command_id, ticket_id=call.ticket_id, events_url=events_url)
 
 
 def commands_router(gatekeeper: Gatekeeper, gateway: CommandGateway, router: APIRouter) -> APIRouter:

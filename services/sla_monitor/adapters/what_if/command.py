@@ -6,7 +6,6 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ import msgspec
 from rich.console import Console
 
 from schemas.vocabulary import Language
+from services._runtime.arguments import instant, zone
 from services._runtime.clock import Clock, SystemClock
 from services._runtime.directory.directory import Directory
 from services._runtime.directory.file import DirectoryFileError
@@ -107,32 +107,16 @@ def _parser() -> argparse.ArgumentParser:
         help="a calendar that it names; repeatable",
     )
     parser.add_argument("--instead-of", metavar="ID", help="the policy that it replaces, where its own id is another")
-    parser.add_argument("--since", type=_instant, required=True, metavar="WHEN", help="tickets opened from then on")
-    parser.add_argument("--until", type=_instant, metavar="WHEN", help="replayed as it stood then; default: now")
+    parser.add_argument("--since", type=instant, required=True, metavar="WHEN", help="tickets opened from then on")
+    parser.add_argument("--until", type=instant, metavar="WHEN", help="replayed as it stood then; default: now")
     parser.add_argument(
         "--input", type=Path, metavar="FILE", help="events as JSON lines instead of ticket.events on Kafka"
     )
     parser.add_argument(
         "--directory", type=Path, metavar="FILE", help="a directory file instead of directory.* on Kafka"
     )
-    parser.add_argument("--timezone", type=_zone, default=ZoneInfo(ZONE), help=f"of hours and weeks; default: {ZONE}")
+    parser.add_argument("--timezone", type=zone, default=ZoneInfo(ZONE), help=f"of hours and weeks; default: {ZONE}")
     parser.add_argument("--lang", type=Language, choices=list(Language), default=Language.ZH_CN)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     return parser
-
-
-def _instant(text: str) -> datetime:
-    """`2026-07-01` (midnight UTC) or RFC 3339."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no instant such as 2026-07-01 or 2026-07-01T09:00:00Z") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"unknown time zone {text!r}") from None

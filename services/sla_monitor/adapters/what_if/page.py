@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from importlib import resources
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from schemas.vocabulary import Language
-from services._runtime.web.templates import templates_of
-from services.sla_monitor.adapters.what_if.plots import Line, Pole, dumbbells, heat, heat_difference, trend
+from services._runtime.web.plots import Line, Pole, dumbbells, heat, heat_difference, trend
+from services._runtime.web.templates import report_css, templates_of
 from services.sla_monitor.adapters.what_if.report import Attainment, Report
 from services.sla_monitor.adapters.what_if.words import WORDS, duration, percent, points
 from services.sla_monitor.domain.target_names import target_name
@@ -19,7 +18,6 @@ from services.sla_monitor.domain.target_names import target_name
 MOVED_SHOWN: Final = 40
 HEADLINE_TARGETS: Final = ("first_response", "next_response", "resolution")
 TREND_TARGETS: Final = ("first_response", "resolution")
-_TEMPLATES: Final = resources.files("services.sla_monitor").joinpath("templates")
 
 
 def render(report: Report, lang: Language) -> str:
@@ -39,7 +37,7 @@ def render(report: Report, lang: Language) -> str:
         report=report,
         words=words,
         lang=lang.value,
-        style=Markup(_TEMPLATES.joinpath("what_if.css").read_text("utf-8")),  # noqa: S704 - our own file
+        style=Markup(report_css()),  # noqa: S704 - our own file
         target_word=lambda target: target_name(lang, target),
         points=points,
         headline=[row for row in report.overall if row.target in HEADLINE_TARGETS],

@@ -11,6 +11,10 @@ PLOT_WIDTH: Final = 470
 VALUE_WIDTH: Final = 132
 ROW_HEIGHT: Final = 26
 CELL: Final = 25
+BAR_HEIGHT: Final = 11
+BAR_ROW_HEIGHT: Final = 34
+CURVE_TICKS: Final = 4
+CURVE_LABELS_MAX: Final = 8
 TREND_HEIGHT: Final = 190
 _HOURS_A_DAY: Final = 24
 
@@ -171,4 +175,63 @@ def _cells(
     for hour in range(0, _HOURS_A_DAY, 3):
         x = left + CELL * hour + CELL / 2
         parts.append(f'<text class="tick" x="{x:.1f}" y="{CELL * 7 + 17}" text-anchor="middle">{hour:02d}</text>')
+    return "".join((*parts, "</svg>"))
+
+
+class Bar(NamedTuple):
+    """A row of `bars`: two amounts, 0 or more, each with what is written behind it."""
+
+    label: str
+    now: float
+    then: float
+    now_note: str
+    then_note: str
+
+
+class Series(NamedTuple):
+    """Amounts over time on both sides, for `curves`."""
+
+    now: Sequence[float]
+    then: Sequence[float]
+
+
+def bars(rows: Sequence[Bar], title: str) -> str:
+    """Two bars a group, on one scale from nothing to the largest amount."""
+    most = max((amount for row in rows for amount in (row.now, row.then)), default=0.0) or 1.0
+    parts = [_open(LABEL_WIDTH + PLOT_WIDTH + VALUE_WIDTH, BAR_ROW_HEIGHT * len(rows) + 6, title)]
+    for number, row in enumerate(rows):
+        y = BAR_ROW_HEIGHT * number + 4
+        x = LABEL_WIDTH - 14
+        label = escape(row.label)
+        parts.append(f'<text class="label" x="{x}" y="{y + BAR_HEIGHT + 4}" text-anchor="end">{label}</text>')
+        parts += _bar("now", row.now / most, row.now_note, y)
+        parts += _bar("then", row.then / most, row.then_note, y + BAR_HEIGHT + 2)
+    return "".join((*parts, "</svg>"))
+
+
+def _bar(side: str, share: float, note: str, y: float) -> list[str]:
+    width, said = max(PLOT_WIDTH * share, 1.0), escape(note)
+    return [
+        f'<rect class="bar {side}" x="{LABEL_WIDTH}" y="{y}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="2"/>',
+        f'<text class="value small" x="{LABEL_WIDTH + width + 8:.1f}" y="{y + BAR_HEIGHT - 1}">{said}</text>',
+    ]
+
+
+def curves(labels: Sequence[str], series: Series, title: str) -> str:
+    """Amounts over time: today's dashed, the proposal's drawn through; the axis begins at nothing."""
+    left, width = LABEL_WIDTH - 40, LABEL_WIDTH + PLOT_WIDTH + VALUE_WIDTH
+    most = max((*series.now, *series.then), default=0.0) or 1.0
+    step = (width - left - 10) / max(len(labels) - 1, 1)
+    parts = [_open(width, TREND_HEIGHT + 28, title)]
+    for part in range(CURVE_TICKS + 1):
+        y = _y(part / CURVE_TICKS, 0.0)
+        amount = f"{most * part / CURVE_TICKS:.0f}"
+        parts.append(f'<line class="grid" x1="{left}" x2="{width}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{amount}</text>')
+    for number in range(0, len(labels), max(1, -(-len(labels) // CURVE_LABELS_MAX))):
+        x, label = left + step * number, escape(labels[number])
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{TREND_HEIGHT + 22}" text-anchor="middle">{label}</text>')
+    for side, amounts in (("now", series.now), ("then", series.then)):
+        path = " ".join(f"{left + step * at:.1f},{_y(amount / most, 0.0):.1f}" for at, amount in enumerate(amounts))
+        parts.append(f'<polyline class="curve {side} curve-0" points="{path}"/>')
     return "".join((*parts, "</svg>"))

@@ -1,0 +1,156 @@
+// What a coordinator does on the board: drag a ticket onto a technician or back onto the queue, or choose from a list.
+// Each is asked of the server; what becomes of it comes by the stream, as to everyone who watches.
+"use strict";
+(() => {
+  const UNSEEN_MS = 10_000, SAID_MS = 8_000;
+  const main = document.querySelector("main");
+  const chooser = document.querySelector("#chooser");
+  const said = document.querySelector("#said");
+  if (!main || !chooser) return;
+  const asked = new Map(); // ticket -> {holder before, timer}
+  let dragged = null, chosen = null;
+
+  const holderOf = (card) => card.dataset.holder ?? "";
+  const cardOf = (ticket) => main.querySelector(`.card[data-ticket="${CSS.escape(ticket)}"]`);
+
+  function say(text) {
+    said.textContent = text;
+    said.hidden = false;
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => { said.hidden = true; }, SAID_MS);
+  }
+
+  async function ask(action, card, body) {
+    const { ticket, pool } = card.dataset;
+    forget(ticket);
+    asked.set(ticket, { holder: holderOf(card), timer: setTimeout(() => unseen(ticket), UNSEEN_MS) });
+    mark();
+    try {
+      const answer = await fetch(`/board/${action}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Aftercare-Board": "1" },
+        body: JSON.stringify({ pool, ticket_id: ticket, ...body }),
+      });
+      if (answer.ok) return;
+      const problem = await answer.json().catch(() => ({}));
+      fail(ticket, problem.detail ?? String(answer.status));
+    } catch (error) {
+      fail(ticket, error.message);
+    }
+  }
+
+  function fail(ticket, reason) {
+    forget(ticket);
+    mark();
+    say(said.dataset.refused.replace("{reason}", reason));
+  }
+
+  function unseen(ticket) {
+    asked.delete(ticket);
+    mark();
+    say(`${ticket}: ${said.dataset.unseen}`);
+  }
+
+  function forget(ticket) {
+    clearTimeout(asked.get(ticket)?.timer);
+    asked.delete(ticket);
+  }
+
+  // Cards whose change was asked for say so until it has come, or the ticket has left.
+  function mark() {
+    for (const [ticket, { holder }] of asked) {
+      const card = cardOf(ticket);
+      if (!card || holderOf(card) !== holder) forget(ticket);
+    }
+    for (const card of main.querySelectorAll(".card[data-ticket]")) {
+      card.querySelector(".asked").hidden = !asked.has(card.dataset.ticket);
+    }
+  }
+  main.addEventListener("board:shown", mark);
+
+  const assign = (card, technician) => {
+    if (technician !== holderOf(card)) ask("assign", card, { technician_id: technician });
+  };
+  const release = (card) => {
+    if (holderOf(card)) ask("release", card, {});
+  };
+
+  // ── dragging ──
+  function target(event) {
+    const found = dragged && event.target.closest?.(".person, .queue");
+    if (!found || found.dataset.pool !== dragged.dataset.pool) return null;
+    if (found.matches(".queue") && !holderOf(dragged)) return null;
+    return found;
+  }
+
+  function light(place) {
+    main.querySelectorAll(".target").forEach((each) => each !== place && each.classList.remove("target"));
+    place?.classList.add("target");
+  }
+
+  main.addEventListener("dragstart", (event) => {
+    const card = event.target.closest?.(".card[data-ticket]");
+    if (!card) return;
+    dragged = card;
+    main.dataset.busy = "1";
+    card.classList.add("dragged");
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", card.dataset.ticket);
+  });
+  main.addEventListener("dragover", (event) => {
+    const place = target(event);
+    light(place);
+    if (place) event.preventDefault();
+  });
+  main.addEventListener("drop", (event) => {
+    const place = target(event);
+    if (!place) return;
+    event.preventDefault();
+    if (place.matches(".person")) assign(dragged, place.dataset.technician);
+    else release(dragged);
+  });
+  main.addEventListener("dragend", () => {
+    dragged?.classList.remove("dragged");
+    dragged = null;
+    light(null);
+    delete main.dataset.busy;
+    main.dispatchEvent(new Event("board:free"));
+  });
+
+  // ── choosing ──
+  function choose(card) {
+    chosen = card.dataset.ticket;
+    chooser.querySelector("h2").textContent = chooser.dataset.title.replace("{ticket}", chosen);
+    const people = [...main.querySelectorAll(".person")].filter((each) => each.dataset.pool === card.dataset.pool);
+    chooser.querySelector("ul").replaceChildren(...people.filter((each) => each.dataset.technician !== holderOf(card)).map(entry));
+    chooser.showModal();
+  }
+
+  function entry(person) {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.type = "button";
+    button.dataset.technician = person.dataset.technician;
+    button.className = person.className.replace("person", "");
+    button.append(...["dot", "name", "load"].map((part) => person.querySelector(`.${part}`).cloneNode(true)));
+    item.append(button);
+    return item;
+  }
+
+  main.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".assign, .release");
+    const card = button?.closest(".card");
+    if (!card) return;
+    if (button.matches(".assign")) choose(card);
+    else release(card);
+  });
+  main.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.(".card[data-ticket]")) choose(event.target);
+  });
+  chooser.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    chooser.close();
+    const card = cardOf(chosen);
+    if (card && button.dataset.technician) assign(card, button.dataset.technician);
+  });
+})();
