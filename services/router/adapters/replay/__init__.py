@@ -1,0 +1,6 @@
+"""What the router decided, decided again from its logs.
+
+`journal` holds what it said (`ticket.assignments`), `player` runs the very topology over what it was told
+(`routing.work`), `why` catches one decision in the act and shows everyone that it looked at, `source` reads both logs
+from Kafka or a file. Nothing live is written.
+"""

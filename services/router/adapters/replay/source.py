@@ -1,0 +1,103 @@
+"""The router's two logs, out of Kafka (bounded by their ends as of now) or out of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
+from services._runtime.engine.records import Record
+from services._runtime.kafka.bounded import Slice, read, slices_of
+from services._runtime.settings import KafkaSettings
+from services.router.adapters.replay.journal import Said, said_in
+from services.router.domain.reasons import LogTooLongError
+
+CLIENT_ID: Final = "router-replay"
+
+
+class LogFileError(ValueError):
+    """A line of a file is no record; the message says which."""
+
+
+class Logs(Protocol):
+    """What the router was told, and what it said."""
+
+    def work(self, partition: int | None = None) -> Iterator[Record]:
+        """`routing.work`, of one partition or of all, each from its oldest record on."""
+        ...
+
+    def said(self) -> Iterator[Said]:
+        """All of `ticket.assignments` that there is."""
+        ...
+
+
+class KafkaLogs:
+    """The topics themselves; reads committed records, joins no group and commits nothing.
+
+    Its methods raise `TopicUnreadableError` and `BrokersSilentError` as `bounded` says, and `LogTooLongError` where a
+    log has more than `records_max` records (None: however many).
+    """
+
+    def __init__(self, settings: KafkaSettings, records_max: int | None = None) -> None:
+        self._settings = settings
+        self._records_max = records_max
+
+    def work(self, partition: int | None = None) -> Iterator[Record]:
+        """See `Logs`."""
+        parts = slices_of(self._settings, CLIENT_ID, ROUTING_WORK.name)
+        return self._read([each for each in parts if partition in (None, each.partition)])
+
+    def said(self) -> Iterator[Said]:
+        """See `Logs`."""
+        parts = slices_of(self._settings, CLIENT_ID, TICKET_ASSIGNMENTS.name)
+        return said_in(record.value for record in self._read(parts))
+
+    def _read(self, parts: list[Slice]) -> Iterator[Record]:
+        count = sum(part.end - part.start for part in parts)
+        if self._records_max is not None and count > self._records_max:
+            raise LogTooLongError(f"{parts[0].topic} holds {count} records, more than {self._records_max}")
+        return (record for part in parts for record in read(self._settings, CLIENT_ID, part))
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A record as a line of a file."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: msgspec.Raw
+
+
+class FileLogs:
+    """A file of JSON lines: `{"topic", "partition", "offset", "key", "value"}`, the value an event as it travels."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._decode = msgspec.json.Decoder(_Line).decode
+
+    def work(self, partition: int | None = None) -> Iterator[Record]:
+        """See `Logs`. Raises LogFileError, OSError."""
+        return (each for each in self._records(ROUTING_WORK.name) if partition in (None, each.partition))
+
+    def said(self) -> Iterator[Said]:
+        """See `Logs`. Raises LogFileError, OSError."""
+        return said_in(record.value for record in self._records(TICKET_ASSIGNMENTS.name))
+
+    def _records(self, topic: str) -> Iterator[Record]:
+        with self._path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    found = self._decode(line)
+                except msgspec.DecodeError as error:
+                    raise LogFileError(f"{self._path.name}:{number}: {error}") from error
+                if found.topic == topic:
+                    yield Record(topic, found.partition, found.offset, found.key.encode(), bytes(found.value))
+
+
+def partition_in(position: str) -> int:
+    """The partition of a position, `routing.work/3/17` or `timer/3/<key>/<kind>`."""
+    return int(position.split("/", 2)[1])

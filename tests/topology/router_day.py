@@ -1,0 +1,143 @@
+"""A day of a pool under the router's topology, told by a seed: offers, answers, people who come, go and change."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from schemas import envelope
+from schemas.contract import Contract
+from schemas.routing_policy import OverflowGroup, RateLimit, RoutingPolicy, Shift, SkillTier
+from schemas.routing_work import RoutingPolicyStated
+from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.vocabulary import Language, Level, Presence, Tier
+from services._runtime.engine.records import Record
+from services.router.adapters.replay.journal import Said, said_in
+from services.router.state import Held, Waiting
+from tests.topology.routing import POOL, Router, offer, present, rostered, withdrawal
+
+SKILLS: Final = ("scanner", "printer", "network")
+PRIORITIES: Final = ("P0", "P1", "P2", "P2", "P3")
+PARTITION: Final = 0
+
+
+@dataclass
+class Day:
+    """The pool while its day goes by; `records` is what lies on `routing.work` in the end."""
+
+    seed: int
+    people: int = 12
+    router: Router = field(default_factory=Router)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._generations: dict[str, int] = {}
+        self.records: list[Record] = []
+
+    def run(self, steps: int) -> None:
+        """So many things happen."""
+        self._tell(RoutingPolicyStated.new(pool=POOL, policy=_policy()))
+        for number in range(self.people):
+            self._roster(number)
+        acts = (*[self._offer] * 3, *[self._resolve] * 4, self._decline, self._presence)
+        for _ in range(steps):
+            self.router.driver.advance(self._random.choice((0, 1, 20, 120, 400)))
+            self._random.choice((*acts, self._reroster, self._take))()
+
+    @property
+    def said(self) -> list[Said]:
+        """All that the router said."""
+        return list(said_in(output.value for output in self.router.driver.read_bytes(TICKET_ASSIGNMENTS)))
+
+    def _tell(self, *inputs: Contract) -> None:
+        for data in inputs:
+            offset = len(self.records)
+            value = envelope.encode(
+                type_name=data.type_name,
+                event_id=f"in-{offset}",
+                source="/test",
+                time=self.router.driver.now,
+                subject=POOL,
+                tenant="acme",
+                data=data,
+            )
+            self.router.driver.send_bytes(ROUTING_WORK, POOL, value)
+            self.records.append(Record(ROUTING_WORK.name, PARTITION, offset, POOL.encode(), value))
+
+    def _roster(self, number: int, **changes: Any) -> None:
+        choose = self._random
+        shift = Shift.new(timezone="Asia/Shanghai", hours={day: [["08:00", "17:30"]] for day in ("wed", "thu")})
+        stated = {
+            "level": choose.choice((Level.L1, Level.L2)),
+            "languages": [Language.EN],
+            "capacity": choose.randint(1, 4),
+            "shift": shift if number % 3 == 0 else None,
+            **changes,
+        }
+        skills = choose.sample(SKILLS, choose.randint(1, 3))
+        self._tell(rostered(f"tech-{number:02}", *skills, **stated))
+
+    def _reroster(self) -> None:
+        self._roster(self._random.randrange(self.people))
+
+    def _offer(self, ticket_id: str | None = None, **changes: Any) -> None:
+        choose, now = self._random, self.router.driver.now
+        ticket_id = ticket_id or f"T-{len(self._generations):04}"
+        generation = self._generations[ticket_id] = self._generations.get(ticket_id, 0) + 1
+        stated = {
+            "priority": choose.choice(PRIORITIES),
+            "skills": choose.sample(SKILLS, choose.randint(0, 2)),
+            "tier": choose.choice((Tier.STANDARD, Tier.STANDARD, Tier.VIP)),
+            "weight": choose.choice((1, 1, 2)),
+            "queued_at": now,
+            **changes,
+        }
+        self._tell(offer(ticket_id, generation, **stated))
+
+    def _any(self, kind: Any) -> Any:
+        found = [
+            (key.rpartition("/")[2], state)
+            for key, state in sorted(self.router.driver.states().items())
+            if isinstance(state, kind)
+        ]
+        return self._random.choice(found) if found else None
+
+    def _resolve(self) -> None:
+        held = self._any(Held)
+        if held is not None:
+            self._tell(withdrawal(held[0], held[1].generation))
+
+    def _decline(self) -> None:
+        held = self._any(Held)
+        if held is not None:
+            ticket_id, state = held
+            self._offer(ticket_id, declined_by=[state.technician_id], queued_at=state.queued_at)
+
+    def _take(self) -> None:
+        waiting = self._any(Waiting)
+        if waiting is not None:
+            wanted = f"tech-{self._random.randrange(self.people):02}"
+            self._offer(waiting[0], wanted_technician_id=wanted, queued_at=waiting[1].work.queued_at)
+
+    def _presence(self) -> None:
+        someone = f"tech-{self._random.randrange(self.people):02}"
+        self._tell(present(someone, self._random.choice(list(Presence))))
+
+
+def _policy() -> RoutingPolicy:
+    """All that time changes is in it."""
+    return RoutingPolicy.new(
+        version=1,
+        skill_tiers=[SkillTier.new(skills=["network"], after_seconds=600)],
+        groups=[OverflowGroup.new(teams=["first"], after_seconds=0)],
+        rate_limit=RateLimit.new(assignments=4, window_seconds=1_800),
+        idle_factor=0.2,
+        fairness_factor=0.1,
+        ageing_seconds=1_800,
+        owner_id="tech-00",
+        owner_after_seconds=10_800,
+        offline_grace_seconds=300,
+        shift_grace_seconds=120,
+        reassignments_per_second=2,
+    )
