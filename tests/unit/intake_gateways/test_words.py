@@ -20,6 +20,7 @@ HIDDEN = {
     "plan_submitted",
     "policy_changed",
     "survey_waived",
+    "transferred",
 }
 """Events that are no customer's business."""
 
