@@ -32,8 +32,8 @@ OFFSETS_SECONDS: Final = 2.0
 """After so long without an answer to the offsets, which mostly takes milliseconds, the cluster is looked at: a broker
 may have died, or all of them are slow."""
 LOOK_SECONDS: Final = 1.0
-LOOKS_MAX: Final = 9
-"""So often, with a second between; then it is too long in any case."""
+HANG_SECONDS: Final = 9.0
+"""How long the cluster is looked at, with a second between; then it has taken too long in any case."""
 FULL_QUEUE_WAIT_SECONDS: Final = 0.05
 RECORD_FAULTS: Final = frozenset(
     {
@@ -193,7 +193,8 @@ class Writer:
         sending, self._sending = self._sending or self._send_offsets(), None
         if sending.returned(OFFSETS_SECONDS):
             return
-        for _ in range(LOOKS_MAX):
+        deadline = self._clock.monotonic_seconds() + HANG_SECONDS
+        while self._clock.monotonic_seconds() < deadline:
             if self._a_broker_is_away():
                 self._replace_client()
                 unanswered = "a broker died, and the client does not find the group's next coordinator"

@@ -67,6 +67,7 @@ def coordinators(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[threadi
     monkeypatch.setattr(transaction, "Producer", new_client)
     monkeypatch.setattr(transaction, "OFFSETS_SECONDS", 0.05)
     monkeypatch.setattr(transaction, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(transaction, "HANG_SECONDS", 0.5)
     yield answering, clients
     answering[0].set()
 
