@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 from unittest.mock import patch
@@ -44,12 +45,24 @@ def say(world: World, *bodies: str) -> None:
         world.run()
 
 
+@contextmanager
+def run_by(world: World, command: Command | None = None) -> Iterator[None]:
+    """Have calls made meanwhile be a command's."""
+    world.cluster.current = command or Command(world.time, None)
+    try:
+        yield
+    finally:
+        world.cluster.current = None
+
+
 def open_letters(world: World) -> list[Letter]:
-    return redrive.open_letters(settings_of("0"), SERVICE, WorldClock(world.time))
+    with run_by(world):
+        return redrive.open_letters(settings_of("0"), SERVICE, WorldClock(world.time))
 
 
-def redrive_all(world: World, letters: list[Letter]) -> int:
-    return redrive.resolve(settings_of("0"), SERVICE, letters, WorldClock(world.time), Resolution.REDRIVEN)
+def redrive_all(world: World, letters: list[Letter], command: Command | None = None) -> int:
+    with run_by(world, command):
+        return redrive.resolve(settings_of("0"), SERVICE, letters, WorldClock(world.time), Resolution.REDRIVEN)
 
 
 def held(world: World) -> tuple[Counted | None, int]:
@@ -96,6 +109,19 @@ def test_a_record_that_fails_again_keeps_its_place_before_what_came_after_it(wor
     assert {each.source.source_topic for each in left} == {COUNTING.commands.name}
 
 
+def test_what_a_second_run_sends_from_behind_a_record_that_fails_again_waits_for_it_too(world: World) -> None:
+    say(world, POISON, "second")
+    first = open_letters(world)
+    say(world, "third")
+    redrive_all(world, first)
+    redrive_all(world, open_letters(world)[-1:])
+    world.run()
+    assert held(world) == (None, 3)
+    assert Operator(world).settle(SERVICE)
+    world.run()
+    assert held(world) == (Counted(2, "third", "acme"), 0)
+
+
 def test_what_somebody_else_has_settled_meanwhile_is_not_sent_again(world: World) -> None:
     say(world, POISON, "second")
     letters = open_letters(world)
@@ -118,12 +144,8 @@ def test_of_two_runs_at_the_same_time_one_is_fenced_and_each_letter_is_sent_once
 
     say(world, POISON, "second", "third")
     letters = open_letters(world)
-    world.cluster.current = Slow(world.time, None)
-    try:
-        with pytest.raises(KafkaException):
-            redrive_all(world, letters)
-    finally:
-        world.cluster.current = None
+    with pytest.raises(KafkaException):
+        redrive_all(world, letters, Slow(world.time, None))
     world.run()
     assert held(world) == (Counted(2, "third", "acme"), 0)
     assert len(list(world.cluster.committed(COUNTING_RETRIES.name))) == len(letters)
@@ -137,11 +159,7 @@ def test_dead_letters_are_read_whole_once_a_transaction_that_is_open_in_their_to
     writer.flush(1)
     world.cluster.transactions.fall_silent("somebody")
     began_at = world.now
-    world.cluster.current = Command(world.time, None)
-    try:
-        assert open_letters(world) == []
-    finally:
-        world.cluster.current = None
+    assert open_letters(world) == []
     assert world.now - began_at >= timedelta(milliseconds=TRANSACTION_TIMEOUT_MS)
 
 

@@ -142,20 +142,20 @@ def test_a_handler_that_raises_parks_the_key_until_its_dead_letters_are_redriven
     assert driver.state(TICKET) == Counted(3, "after", "acme")
 
 
-def test_what_follows_a_redriven_record_that_fails_again_waits_for_the_next_run(
+def test_what_stands_behind_a_redriven_record_that_fails_again_waits_for_it(
     driver: TopologyDriver[Counted],
 ) -> None:
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET, "later"))
     poison, later = (letter.body.encode() for letter in driver.dead_letters())
-    driver.send_bytes(TICKET_COMMANDS, TICKET, poison, redriven=True, run="first")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, poison, redriven=True, first_offset=4)
     driver.crash()
-    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, run="first")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, first_offset=6)
     assert [letter.reason for letter in driver.dead_letters()] == [Reason.UNDECIDABLE, Reason.PARKED]
     assert driver.state(TICKET) is None
     assert driver.parked() == {TICKET: 2}
-    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="second")
-    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, run="second")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, first_offset=4)
+    driver.send_bytes(TICKET_COMMANDS, TICKET, later, redriven=True, first_offset=6)
     assert driver.parked() == {}
     assert driver.state(TICKET) == Counted(1, "later", "acme")
 
@@ -177,7 +177,7 @@ def test_where_keys_are_not_parked_a_discarded_dead_letter_makes_no_new_one() ->
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET, POISON))
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
     assert [letter.reason for letter in driver.dead_letters()] == [Reason.UNDECIDABLE]
-    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
     assert driver.dead_letters() == []
     assert driver.parked() == {}
     assert driver.state(TICKET) == Counted(1, "still broken", "acme")
@@ -233,7 +233,7 @@ def test_where_keys_are_not_parked_a_timer_that_raises_waits_for_its_redrive_and
     driver.advance(1_000)
     assert driver.dead_letters() == []
     assert set(driver.timers(TICKET)) == {"remind"}
-    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
     driver.advance(1)
     assert [letter.reason for letter in driver.dead_letters()] == [Reason.TIMER_RAISED]
     driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
@@ -257,7 +257,7 @@ def test_where_keys_are_not_parked_a_timer_whose_fault_is_mended_fires_once_when
     assert driver.read(TICKET_FEEDBACK) == []
     broken = False
     driver.crash()
-    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True, run="first")
+    driver.send_bytes(TICKET_COMMANDS, TICKET, None, redriven=True)
     driver.advance(1_000)
     assert [event.id for event in driver.read(TICKET_FEEDBACK)] == ["T-1:remind:1"]
     assert driver.timers(TICKET) == {}

@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from schemas.dead_letters import Reason
 from services._runtime.engine.records import Output, Record
-from services._runtime.engine.state import DueTimer, Entry, PartitionState
+from services._runtime.engine.state import NOWHERE, DueTimer, Entry, PartitionState
 from services._runtime.engine.topology import Timer
 
 S = TypeVar("S")
@@ -26,7 +26,7 @@ class PartitionBatch(Generic[S]):
 
     __slots__ = (
         "deferred",
-        "failed_runs",
+        "failed",
         "fired",
         "index",
         "key",
@@ -45,7 +45,7 @@ class PartitionBatch(Generic[S]):
         self.key = ""
         self.overlay: dict[str, Entry[S] | None] = {}
         self.parked: dict[str, int] = {}
-        self.failed_runs: dict[str, str] = {}
+        self.failed: dict[str, int] = {}
         self.fired: list[DueTimer] = []
         self.deferred: list[DueTimer] = []
         self.replaced: list[DueTimer] = []
@@ -91,12 +91,14 @@ class PartitionBatch(Generic[S]):
     def holds_back(self, key: str, record: Record) -> bool:
         """Whether a record waits behind dead letters of its key.
 
-        One that was redriven passes, unless one before it failed again in the same run of the command: what follows
-        would be decided on a state that never was.
+        One that was redriven passes, unless one before it in line failed again: what follows would be decided on a
+        state that never was.
         """
         if not self.parked_count(key):
             return False
-        return not record.redriven or (record.run != "" and record.run == self.failed_run(key))
+        failed = self.failed_place(key)
+        is_behind = failed != NOWHERE and record.first_offset is not None and record.first_offset > failed
+        return not record.redriven or is_behind
 
     def park(self, key: str) -> None:
         """One dead letter of `key` more waits for redrive."""
@@ -109,22 +111,24 @@ class PartitionBatch(Generic[S]):
             if entry is None or entry.timers != timers:
                 self.parked[key] = 0
 
-    def failed_again(self, key: str, run: str) -> None:
+    def failed_again(self, key: str, place: int | None) -> None:
         """A redriven record of `key` is a dead letter again, in place of the one that was sent."""
         if self.parked_count(key):
-            self.failed_runs[key] = run
+            self.failed[key] = place if place is not None else NOWHERE
             self.parked[key] = self.parked_count(key)
 
-    def release(self, key: str) -> None:
-        """One dead letter of `key` less waits for redrive, if any does."""
+    def release(self, key: str, place: int | None) -> None:
+        """One dead letter of `key` less waits for redrive, if any does; nothing waits behind its `place` any more."""
         count = self.parked_count(key)
         if count:
             self.parked[key] = count - 1
+            if place == self.failed_place(key):
+                self.failed[key] = NOWHERE
 
-    def failed_run(self, key: str) -> str:
-        """The run in which a redriven record of `key` failed last, or nothing."""
-        run = self.failed_runs.get(key)
-        return run if run is not None else self.state.failed_runs.get(key, "")
+    def failed_place(self, key: str) -> int:
+        """The place in line of the redriven record of `key` that failed again and is still open, or `NOWHERE`."""
+        place = self.failed.get(key)
+        return place if place is not None else self.state.failed.get(key, NOWHERE)
 
     def parked_count(self, key: str) -> int:
         """Return how many dead letters of `key` wait for redrive, this batch's counted."""
@@ -140,7 +144,7 @@ class PartitionBatch(Generic[S]):
             if outdated:
                 outdated.discard(key)
         for key, count in self.parked.items():
-            state.put_parked(key, count, self.failed_run(key))
+            state.put_parked(key, count, self.failed_place(key))
         # A handler may set the very timer again that was taken off; `put` took it for one that is in the heap.
         for due in (*self.fired, *self.replaced):
             if state.is_current(due, state.entries.get(due.key)):

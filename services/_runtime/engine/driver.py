@@ -69,7 +69,9 @@ class TopologyDriver(Generic[S]):
         )
         self.send_bytes(topic, key, value)
 
-    def send_bytes(self, topic: Topic, key: str, value: bytes | None, *, redriven: bool = False, run: str = "") -> None:
+    def send_bytes(
+        self, topic: Topic, key: str, value: bytes | None, *, redriven: bool = False, first_offset: int | None = None
+    ) -> None:
         """Put raw bytes on an input, for poison, for copies of earlier records and for redrive."""
         if topic not in self.topology.sources:
             message = f"{self.topology.name} does not read {topic.name}"
@@ -77,7 +79,7 @@ class TopologyDriver(Generic[S]):
         offset = self._offsets[topic.name]
         self._offsets[topic.name] += 1
         batch = self._engine.begin(self.now)
-        self._engine.process(batch, [Record(topic.name, 0, offset, key.encode(), value, redriven, run)])
+        self._engine.process(batch, [Record(topic.name, 0, offset, key.encode(), value, redriven, first_offset)])
         self._commit(batch)
 
     def advance(self, seconds: float) -> None:

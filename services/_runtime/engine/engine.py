@@ -90,7 +90,7 @@ class Engine(Generic[S]):
             else:
                 batch.dead_letters_in_a_row = 0
                 if record.redriven:
-                    part.release(key)
+                    part.release(key, record.first_offset)
         batch.records_by_topic.update([record.topic for record in records])
 
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
@@ -146,7 +146,7 @@ class Engine(Generic[S]):
                     written += 1
                     written_bytes += len(key) + len(value)
             for key, count in part.parked.items():
-                yield Output(topic, (PARKED + key).encode(), encode_parked(count, part.failed_run(key)), partition)
+                yield Output(topic, (PARKED + key).encode(), encode_parked(count, part.failed_place(key)), partition)
             if written:
                 part.state.sized(written, written_bytes)
 
@@ -281,7 +281,7 @@ class Engine(Generic[S]):
             part.park(key)
             self._check_parked_keys(part, key, error)
         elif record.redriven and reason is not Reason.PARKED:
-            part.failed_again(key, record.run)
+            part.failed_again(key, record.first_offset)
         if reason is Reason.PARKED:
             return
         batch.dead_letters_in_a_row += 1

@@ -8,8 +8,8 @@ import msgspec
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One input record.
 
-    `redriven` marks a dead letter that an operator sent again, `run` the command that sent it, and `first_offset` the
-    place of its first letter in the dead-letter topic.
+    `redriven` marks a dead letter that an operator sent again, `first_offset` is where its first letter stands in the
+    dead-letter topic: its place in the line of its key.
     """
 
     topic: str
@@ -18,7 +18,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     redriven: bool = False
-    run: str = ""
     first_offset: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 Everything in here can be rebuilt from the partition of the changelog topic: an entry a key (see `codec`), or a
 tombstone; a parked key is `PARKED + key -> msgpack count`, or
-`[count, run]` where a redrive failed.
+`[count, place]` where a redriven record failed again.
 """
 
 from __future__ import annotations
@@ -17,16 +17,27 @@ import msgspec
 from services._runtime.engine.codec import Entry, StateCodec, UnreadableStateError
 from services._runtime.engine.topology import Index, Timer, Topology
 
-__all__ = ["PARKED", "DueTimer", "Entry", "PartitionState", "StateCodec", "UnreadableStateError", "encode_parked"]
+__all__ = [
+    "NOWHERE",
+    "PARKED",
+    "DueTimer",
+    "Entry",
+    "PartitionState",
+    "StateCodec",
+    "UnreadableStateError",
+    "encode_parked",
+]
 
 S = TypeVar("S")
 
 PARKED: Final = "\x00parked:"
+NOWHERE: Final = -1
+"""No place in the line of a key: nothing that was redriven has failed again."""
 STALE_TIMERS_MIN: Final = 1_024
 """So many stale timers are never worth a rebuild of the heap."""
 MEAN_OF_ENTRIES: Final = 1_000
 _encode = msgspec.msgpack.Encoder().encode
-_decode_parked = msgspec.msgpack.Decoder(int | tuple[int, str]).decode
+_decode_parked = msgspec.msgpack.Decoder(int | tuple[int, int]).decode
 
 
 class DueTimer(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -62,7 +73,7 @@ class PartitionState(Generic[S]):
         self.partition = partition
         self.entries: dict[str, Entry[S]] = {}
         self.parked: dict[str, int] = {}
-        self.failed_runs: dict[str, str] = {}
+        self.failed: dict[str, int] = {}
         self.heap: list[DueTimer] = []
         self.timers_pending = 0
         self.outdated: set[str] = set()
@@ -80,8 +91,8 @@ class PartitionState(Generic[S]):
         """Take in one changelog record; the last one of a key wins, so only an unreadable last one matters."""
         if key.startswith(PARKED):
             parked = 0 if value is None else _decode_parked(value)
-            count, run = parked if isinstance(parked, tuple) else (parked, "")
-            self.put_parked(key[len(PARKED) :], count, run)
+            count, failed_place = parked if isinstance(parked, tuple) else (parked, NOWHERE)
+            self.put_parked(key[len(PARKED) :], count, failed_place)
             return
         entry, version = None, 0
         self._unreadable.pop(key, None)
@@ -135,13 +146,13 @@ class PartitionState(Generic[S]):
             if timer not in known:
                 heapq.heappush(self.heap, DueTimer(timer.due_at, key, timer))
 
-    def put_parked(self, key: str, count: int, failed_run: str = "") -> None:
-        """Say how many dead letters of `key` wait for redrive, and in which run one failed again; 0 frees the key."""
-        self.failed_runs.pop(key, None)
+    def put_parked(self, key: str, count: int, failed_place: int = NOWHERE) -> None:
+        """Say how many dead letters of `key` wait for redrive, and where in line one failed again; 0 frees the key."""
+        self.failed.pop(key, None)
         if count > 0:
             self.parked[key] = count
-            if failed_run:
-                self.failed_runs[key] = failed_run
+            if failed_place != NOWHERE:
+                self.failed[key] = failed_place
         else:
             self.parked.pop(key, None)
             entry = self.entries.get(key)
@@ -216,8 +227,8 @@ class PartitionState(Generic[S]):
         heapq.heapify(self.heap)
 
 
-def encode_parked(count: int, failed_run: str = "") -> bytes | None:
+def encode_parked(count: int, failed_place: int = NOWHERE) -> bytes | None:
     """Return the changelog value of a parked key; None (a tombstone) once nothing waits."""
     if count <= 0:
         return None
-    return _encode((count, failed_run) if failed_run else count)
+    return _encode(count if failed_place == NOWHERE else (count, failed_place))

@@ -22,10 +22,8 @@ LEADERS_REFRESH_MS: Final = 3_000
 """How often a client looks up who leads what it uses. It does so at once when a request fails; but for what is written
 after a leader died no request is made: it waited for the next look, by default five minutes away."""
 REQUEST_SECONDS: Final = 10.0
-RUN_HEADER: Final = "aftercare-redrive"
-"""On a dead letter's record that an operator sends again: names the run of the command."""
 PLACE_HEADER: Final = "aftercare-redrive-place"
-"""On the same: the offset of its first letter in the dead-letter topic, by which it keeps its place in line."""
+"""On a dead letter's record that an operator sends again: the offset of its first letter in the dead-letter topic."""
 CLIENT_LOG: Final = logging.getLogger("librdkafka")
 """Where the clients' own lines go, instead of the standard error stream."""
 

@@ -4,7 +4,7 @@ A dead letter is open until it is redriven or discarded. Redrive reads its recor
 it, oldest first, to the retry topic of the processor that set it aside: there it passes the parked key, and no other
 reader of the source sees it twice. When none of a key's dead letters is open any more, the key is free. Discarding
 sends an empty record instead, and so does the redrive of a timer that raised: it fires again once its key is free. What
-fails again is a new dead letter in the old one's place, and so is what followed it in the same run.
+fails again is a new dead letter in the old one's place, and so is what was sent from behind it in the line of its key.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from services._runtime.kafka.clients import (
     CLIENT_LOG,
     PLACE_HEADER,
     REQUEST_SECONDS,
-    RUN_HEADER,
     admin_config,
     producer_config,
     reader_config,
@@ -143,12 +142,11 @@ def resolve(
         still_open = {letter.event_id for letter in open_letters(settings, service, clock)}
         letters = [letter for letter in chosen if letter.event_id in still_open]
         records = [_record(settings, letter, resolution) for letter in letters]
-        run = clock.now().isoformat().encode()
         for first in range(0, len(letters), LETTERS_PER_TRANSACTION):
             portion = slice(first, first + LETTERS_PER_TRANSACTION)
             producer.begin_transaction()
             for letter, value in zip(letters[portion], records[portion], strict=True):
-                _send(producer, letter, value, run)
+                _send(producer, letter, value)
                 note = _note(letter, resolution, clock)
                 producer.produce(DEAD_LETTERS[service].name, key=letter.data.key.encode(), value=note, headers=HEADERS)
             producer.commit_transaction(COMMIT_SECONDS)
@@ -157,7 +155,7 @@ def resolve(
         producer.close()
 
 
-def _send(producer: Producer, letter: Letter, value: bytes | None, run: bytes) -> None:
+def _send(producer: Producer, letter: Letter, value: bytes | None) -> None:
     """Send a record to the processor that set it aside, and to no other reader of its source."""
     retries = RETRIES.get(letter.data.processor)
     if retries is None:
@@ -168,7 +166,7 @@ def _send(producer: Producer, letter: Letter, value: bytes | None, run: bytes) -
         key=letter.data.key.encode(),
         value=value,
         partition=letter.data.source_partition,
-        headers=[(RUN_HEADER, run), (PLACE_HEADER, str(letter.place).encode())],
+        headers=[(PLACE_HEADER, str(letter.place).encode())],
     )
 
 

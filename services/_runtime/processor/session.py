@@ -26,7 +26,6 @@ from services._runtime.kafka.clients import (
     CLIENT_LOG,
     PLACE_HEADER,
     REQUEST_SECONDS,
-    RUN_HEADER,
     admin_config,
     consumer_config,
     producer_config,
@@ -358,7 +357,7 @@ class Session(Generic[S]):
 
 
 def _redriven(message: Any) -> Record:
-    """A dead letter's record that was sent again, with what the command said of it."""
+    """A dead letter's record that was sent again, with its place in line."""
     headers = {name: bytes(value or b"").decode(errors="replace") for name, value in message.headers() or ()}
     place = headers.get(PLACE_HEADER, "")
     return Record(
@@ -368,6 +367,5 @@ def _redriven(message: Any) -> Record:
         message.key(),
         message.value(),
         redriven=True,
-        run=headers.get(RUN_HEADER, ""),
         first_offset=int(place) if place.isdecimal() else None,
     )
