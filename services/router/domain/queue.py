@@ -10,8 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Container, Iterable
 from datetime import datetime
-from heapq import heappop, heappush
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
 
 from schemas.routing_policy import RoutingFilter
 from services.router.domain.filters import capacity, conflict, declined, owner
@@ -27,6 +27,9 @@ from services.router.domain.work import (
     raised_next_at,
     requirement_of,
 )
+
+STALE_MIN: Final = 1_024
+"""Instants of work that has left are cleared away once they outnumber the waiting work by this much and twofold."""
 
 
 class Waiter(NamedTuple):
@@ -58,6 +61,11 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self._work)
+
+    @property
+    def instants_noted(self) -> int:
+        """How many instants are remembered at which something about waiting work changes."""
+        return len(self._changing)
 
     def ticket_ids(self) -> Iterable[str]:
         """The tickets that wait, in no order."""
@@ -134,6 +142,14 @@ class Queue:
         changes_at = _changes_at(work, self._policy, now)
         if changes_at is not None:
             heappush(self._changing, (changes_at, work.ticket_id, work.generation))
+            if len(self._changing) > 2 * len(self._spots) + STALE_MIN:
+                self._drop_stale(now)
+
+    def _drop_stale(self, now: datetime) -> None:
+        """Most work is given away at once, hours before it would have been raised."""
+        instants = ((work, _changes_at(work, self._policy, now)) for work in self._work.values())
+        self._changing = [(at, work.ticket_id, work.generation) for work, at in instants if at is not None]
+        heapify(self._changing)
 
     def _take(self, ticket_id: str) -> None:
         requirement, order = self._spots.pop(ticket_id)

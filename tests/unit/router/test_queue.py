@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,6 +67,18 @@ def test_removed_work_is_gone() -> None:
     assert first_for(queue, AN) == "T-2"
     queue.remove(second)
     assert (first_for(queue, AN), len(queue)) == (None, 0)
+
+
+def test_work_that_comes_and_goes_leaves_nothing_behind() -> None:
+    staying = work("T-stays", priority="P3")
+    queue = queue_of(staying)
+    for number in range(10_000):
+        passing = work(f"T-{number}", priority="P3")
+        queue.add(passing)
+        queue.remove(passing)
+    assert queue.instants_noted < 2_000
+    queue.advance(NOON + timedelta(hours=5))
+    assert queue.spot_of("T-stays").order.priority == ("P", 2, "")
 
 
 works = st.builds(
