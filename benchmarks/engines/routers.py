@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import redis
 
-from benchmarks.routing import NOW
+from benchmarks.routing import CAPACITIES, NOW
 from services.router.domain.assignment import choose
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Queue, Waiter
 from services.router.domain.roster import Roster
 from services.router.domain.tally import tallied
 from services.router.domain.work import LEVEL_NUMBERS, Technician, Work, order_of, requirement_of
+
+PIPELINED: Final = 1_000
 
 
 class Ours:
@@ -39,6 +41,10 @@ class Ours:
         else:
             self._hold(winner, work)
         return winner
+
+    def take(self, works: Sequence[Work]) -> list[str | None]:
+        """One after the other."""
+        return [self.offer(work) for work in works]
 
     def free(self, ticket_id: str, technician_id: str) -> tuple[str, str] | None:
         """As the handlers do it: whoever got room takes the first that suits, if nobody suits it better."""
@@ -77,16 +83,25 @@ class ScanAll:
         self._waiting: list[Work] = []
         self._sorted = True
 
-    def fill(self, load: list[Work], waiting: list[Work], decisions: int) -> tuple[list[Work], list[Work]]:
-        """Stand as after the load but for the last decisions, with all of `waiting` in the queue; what is left to do.
+    def take(self, works: Sequence[Work]) -> list[str | None]:
+        """Let the first of many be held by people in turn, as far as there is room, and the others wait.
 
-        To get there by scanning would take hours, and is not what is measured: everyone holds the same share.
+        To get there by scanning would take hours, and is not what is measured.
         """
-        for name, person in self._people.items():
-            self._load[name] = min(person.capacity - 1, len(load) // len(self._people))
-        self._waiting += waiting
+        room = (name for level in range(max(CAPACITIES)) for name in self._people if self._fits(name, level))
+        winners: list[str | None] = []
+        for work in works:
+            winner = next(room, None) if len(self._waiting) == 0 else None
+            if winner is None:
+                self._waiting.append(work)
+            else:
+                self._load[winner] += work.weight
+            winners.append(winner)
         self._sorted = False
-        return load[-decisions:], []
+        return winners
+
+    def _fits(self, name: str, level: int) -> bool:
+        return level < self._people[name].capacity and self._load[name] <= level
 
     def offer(self, work: Work) -> str | None:
         """The least loaded by share of all who may."""
@@ -207,13 +222,24 @@ class RedisLua:
 
     def offer(self, work: Work) -> str | None:
         """The least loaded by share with the skill who may."""
+        given: str | None = self._offer(args=self._stated(work))
+        return given
+
+    def take(self, works: Sequence[Work]) -> list[str | None]:
+        """The same script, a thousand calls a round trip."""
+        given: list[str | None] = []
+        for first in range(0, len(works), PIPELINED):
+            pipeline = self._client.pipeline(transaction=False)
+            for work in works[first : first + PIPELINED]:
+                self._offer(args=self._stated(work), client=pipeline)
+            given += pipeline.execute()
+        return given
+
+    def _stated(self, work: Work) -> list[Any]:
         (skill,) = work.skills
         order = order_of(work, self._policy, NOW)
         score = order.priority[1] * 1e12 + (order.due_microseconds - 1_700_000_000_000_000) // 1_000_000
-        given: str | None = self._offer(
-            args=[work.ticket_id, skill, LEVEL_NUMBERS[work.level], work.language.value, score]
-        )
-        return given
+        return [work.ticket_id, skill, LEVEL_NUMBERS[work.level], work.language.value, score]
 
     def free(self, ticket_id: str, technician_id: str) -> tuple[str, str] | None:
         """The first of the queues of their skills that they may take."""

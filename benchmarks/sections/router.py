@@ -68,9 +68,6 @@ def _decisions(bench: Bench, form: int) -> dict[str, Any]:
 
 def _measured(router: Router, form: int, decisions: int) -> dict[str, Any]:
     load, waiting = list(tickets(0, LOAD[form])), list(tickets(LOAD[form], WAITING[form]))
-    if isinstance(router, ScanAll):
-        # It would take hours to fill the pool by scanning; what it decides on is filled for it.
-        load, waiting = router.fill(load, waiting, decisions)
     return figures(measure(router, load, waiting, decisions))
 
 
