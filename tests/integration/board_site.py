@@ -27,7 +27,9 @@ class BoardSite:
         self.wait_for(lambda: self.script(answered), "the door has answered")
 
     def wait_until_live(self) -> None:
-        self.wait_for(lambda: self.browser.find_elements(By.CSS_SELECTOR, ".pulse.live"), "the stream is open")
+        """The stream is open and has brought its first lanes: what is found from now on is not replaced for nothing."""
+        live = "return !!document.querySelector('.pulse.live') && !!document.querySelector('main').dataset.shown"
+        self.wait_for(lambda: self.script(live), "the stream is open and has told what there is")
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> None:
         WebDriverWait(self.browser, WAIT_SECONDS, poll_frequency=0.1).until(lambda _: condition(), what)

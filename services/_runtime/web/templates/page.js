@@ -64,6 +64,7 @@
     }
     waiting = null;
     main.innerHTML = lanes;
+    main.dataset.shown = Number(main.dataset.shown ?? 0) + 1;
     align();
     main.dispatchEvent(new CustomEvent("board:shown"));
   }
