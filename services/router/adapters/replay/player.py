@@ -86,9 +86,10 @@ class PoolPlayer:
 
     def _decide(self, record: Record) -> None:
         position = f"{record.topic}/{record.partition}/{record.offset}"
-        now = self._journal.next_at(position) or _occurred_at(record)
-        self._fire_until(now)
-        self.now = max(self.now, now)
+        known = self._journal.next_at(position)
+        self._fire_until(known or _occurred_at(record))
+        # A batch begins before its last records were written: a fact may be later than what is decided after it.
+        self.now = known or max(self.now, _occurred_at(record))
         batch = self._engine.begin(self.now)
         self._engine.process(batch, [record])
         self._commit(batch, position)
@@ -108,7 +109,7 @@ class PoolPlayer:
                 self._engine.abort(batch)
                 if spoke_at >= instant:
                     return
-                batch = self._fired(max(self.now, spoke_at))
+                batch = self._fired(max(due.due_at, spoke_at))
             self.now = batch.now
             self._commit(batch, position)
         raise RuntimeError(f"more than {TIMERS_A_RECORD_MAX} timers fired before {instant}")
