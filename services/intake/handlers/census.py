@@ -7,7 +7,6 @@ engine keeps the census in step with each partition's states and rebuilds it whe
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +23,10 @@ LEVELS_MAX: Final = 16
 STALE_MIN: Final = 1_024
 """So many outdated entries of a heap are never worth a rebuild."""
 
+# As plain texts: an enum's member is hashed by Python code, which would be most of what a change costs.
+_COUNTED: Final = frozenset(map(str, COUNTED))
+_UNASSIGNED: Final = frozenset(map(str, UNASSIGNED))
+
 level_label: Final = Bounded(LEVELS_MAX)
 
 
@@ -31,25 +34,27 @@ class Census:
     """A partition's tickets: the topology's index. Equal states give equal figures, in whatever order they came."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[Status, str]] = Counter()
+        self._counts: dict[tuple[str, str], int] = {}
         self._waiting: dict[str, _Waiting] = {}
 
     def replace(self, key: str, old: State | None, new: State | None) -> None:
         """Take `old` out and `new` in."""
-        if type(old) is Ticket and old.status in COUNTED:
-            self._counts[old.status, old.priority] -= 1
-            if old.status in UNASSIGNED:
+        if type(old) is Ticket and (status := str(old.status)) in _COUNTED:
+            place = status, old.priority
+            self._counts[place] -= 1
+            if status in _UNASSIGNED:
                 self._waiting[old.priority].leave(key)
-        if type(new) is Ticket and new.status in COUNTED:
-            self._counts[new.status, new.priority] += 1
-            if new.status in UNASSIGNED:
+        if type(new) is Ticket and (status := str(new.status)) in _COUNTED:
+            place = status, new.priority
+            self._counts[place] = self._counts.get(place, 0) + 1
+            if status in _UNASSIGNED:
                 self._waiting.setdefault(new.priority, _Waiting()).enter(key, _since_seconds(new))
 
     def figures(self) -> Iterator[Figure]:
         """See `figures.Countable`."""
         for (status, priority), count in self._counts.items():
             if count:
-                yield Figure(TICKETS, (status.value, level_label(priority)), count)
+                yield Figure(TICKETS, (status, level_label(priority)), count)
         for priority, waiting in self._waiting.items():
             since_seconds = waiting.earliest()
             if since_seconds is not None:
