@@ -2,7 +2,7 @@
 
 A service that needs another one adds it to its section at the end; `python -m deploy.monitoring generate` then writes
 docs/metrics.md anew. Names begin with `aftercare_`, end with their base unit (counters with `_total`), and labels have
-few values: never a ticket, tenant, person, pool or address. Only the labels of `LABELS` may be used.
+few values: never a ticket, tenant, person or address. Only the labels of `LABELS` may be used.
 
 Metrics are of one process. What is counted by passing events (counters, histograms) starts at zero with the process,
 which `rate` and `increase` allow for. What is held now is read off the state (`figures`), so it is right after a
@@ -17,9 +17,12 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from services._runtime.catalogue import Catalogue
 
 LABELS: Final[Mapping[str, str]] = {
+    "action": "what a coordinator did on the board: assign, release",
+    "cause": "what a change of presence comes from: heartbeat, declared, silence",
     "channel": "way in of a request: portal, app, phone, email, chat, wechat, relay",
     "command": "type of a command, by its contract",
     "follower": "what follows topics in this process",
+    "in_time": "true or false",
     "kind": "kind of an error, or of a directory entity",
     "lane": "where a clock stands on the board: running, paused, overdue, waiting",
     "level": "priority of a ticket; the first 16 names, then `other`",
@@ -28,6 +31,8 @@ LABELS: Final[Mapping[str, str]] = {
     "outcome": "what became of it; the values stand in the meaning",
     "fate": "what became of a request; the values stand in the meaning",
     "part": "part of the process: web, a processor, a supervised service",
+    "pool": "pool of technicians, by its name in the directory; the first 200 names, then `other`",
+    "presence": "available, busy, away, offline",
     "priority": "priority of a ticket; the first 16 names, then `other`",
     "processor": "name of a topology",
     "reason": "why; a fixed list",
@@ -301,13 +306,15 @@ SLA_CLOCKS: Final = _gauge(
 )
 SLA_WINDOW_TARGETS: Final = _gauge(
     "sla_window_targets",
-    "Warnings and verdicts (warned, met, breached) told within the sliding window, by the ticket's level.",
+    "Warnings and verdicts (warned, met, breached) told within the sliding window, by pool and level.",
+    "pool",
     "level",
     "what",
 )
 SLA_WINDOW_BURN: Final = _gauge(
     "sla_window_burn_ratio",
     "Mean share of their budgets that clocks had used at their verdicts within the sliding window, 1 for all of it.",
+    "pool",
     "level",
 )
 SLA_POOLS_IN_SURGE: Final = _gauge(

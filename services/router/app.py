@@ -22,12 +22,9 @@ from services._runtime.kafka.follower import Follower
 from services._runtime.kafka.producer import EventProducer
 from services._runtime.metrics import (
     ROUTER_ALARMS,
-    ROUTER_CAPACITY_WEIGHT,
     ROUTER_DECISION_SECONDS,
     ROUTER_DECISIONS,
     ROUTER_DECLINES,
-    ROUTER_LOAD_WEIGHT,
-    ROUTER_QUEUE_TICKETS,
     ROUTER_WAIT_SECONDS,
 )
 from services._runtime.processor.processor import Processor
@@ -59,7 +56,6 @@ from services.router.handlers import (
     AssignmentDecided,
     DeclineHeard,
     OwnerAlarmed,
-    PoolSeen,
     router_topology,
 )
 from services.router.settings import RouterSettings
@@ -73,25 +69,18 @@ _GIVEN = frozenset({ASSIGNED, BY_HAND, OVERFLOWED})
 
 def count_decisions(effects: Sequence[Any]) -> None:
     """Count committed decisions; called from the processor's thread."""
-    pools: dict[str, PoolSeen] = {}
     for effect in effects:
         match effect:
             case AssignmentDecided():
                 ROUTER_DECISIONS.labels(effect.outcome).inc()
                 if effect.outcome in _GIVEN:
                     ROUTER_WAIT_SECONDS.labels(effect.priority).observe(effect.waited_seconds)
-            case PoolSeen():
-                pools[effect.pool] = effect
             case DeclineHeard():
                 ROUTER_DECLINES.labels(str(effect.in_time).lower()).inc()
             case OwnerAlarmed():
                 ROUTER_ALARMS.labels(effect.reason).inc()
             case _:
                 pass
-    for pool, seen in pools.items():
-        ROUTER_QUEUE_TICKETS.labels(pool).set(seen.waiting)
-        ROUTER_LOAD_WEIGHT.labels(pool).set(seen.load)
-        ROUTER_CAPACITY_WEIGHT.labels(pool).set(seen.capacity)
 
 
 def timed(topology: Topology[State]) -> Topology[State]:

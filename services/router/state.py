@@ -231,6 +231,10 @@ class Pools:
         """The pool of this name, empty where nothing is known of it."""
         return self._at(prefix_of(pool))
 
+    def named(self) -> Iterator[tuple[str, Pool]]:
+        """Every pool with its name."""
+        return ((pool_of(prefix), pool) for prefix, pool in self._pools.items())
+
     def replace(self, key: str, old: State | None, new: State | None) -> None:
         """Take `old` out and `new` in."""
         pool = self._at(key.partition("/")[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from prometheus_client import Gauge
+
 from schemas.contract import Contract
 from schemas.routing_policy import RoutingPolicy
 from schemas.routing_work import OfferMade, OfferWithdrawn, PresenceChanged, RoutingPolicyStated, TechnicianRostered
@@ -13,6 +15,7 @@ from schemas.vocabulary import Language, Level, Presence, Tier
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.topology import Event
 from services.router.handlers import router_topology
+from services.router.handlers.census import Census
 from services.router.settings import RouterSettings
 from services.router.state import Held, Member, State, Waiting, offer_key, technician_key
 
@@ -103,6 +106,12 @@ class Router:
             if isinstance(state, Held):
                 loads[state.technician_id] = loads.get(state.technician_id, 0) + state.weight
         return loads
+
+    def figures(self) -> dict[Gauge, float]:
+        """What the pool shows on its gauges."""
+        index = self.driver.partition.index
+        assert isinstance(index, Census)
+        return {figure.gauge: figure.value for figure in index.figures() if figure.labels == (POOL,)}
 
     def member(self, technician_id: str) -> Member | None:
         """What is kept of a technician."""

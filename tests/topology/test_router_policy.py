@@ -12,9 +12,10 @@ from schemas.ticket_assignments import AssignmentMade, AssignmentOverflowed, Ass
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence, Tier
 from services._runtime.engine.driver import START
+from services._runtime.metrics import ROUTER_CAPACITY_WEIGHT, ROUTER_LOAD_WEIGHT, ROUTER_QUEUE_TICKETS
 from services.router.domain.policy import Policy
 from services.router.domain.tally import Tally
-from services.router.handlers import DeclineHeard, OwnerAlarmed, PoolSeen
+from services.router.handlers import DeclineHeard, OwnerAlarmed
 from services.router.state import policy_key, tally_key
 from tests.topology.routing import POOL, Router, minutes, offer, present, rostered, ruled, withdrawal
 
@@ -371,13 +372,14 @@ def test_the_defaults_of_the_contract_are_those_of_the_router() -> None:
     assert state.policy == Policy(version=7)  # type: ignore[union-attr]
 
 
-def test_effects_tell_declines_and_how_full_the_pool_is(router: Router) -> None:
+def test_effects_tell_declines_and_the_index_how_full_the_pool_is(router: Router) -> None:
     router.send(rostered("an", capacity=3), offer("T-1", weight=2), offer("T-2", weight=2))
     router.driver.send(ROUTING_WORK, POOL, withdrawal("T-1", reason="not accepted in time"))
     declines = [effect for effect in router.driver.effects if isinstance(effect, DeclineHeard)]
-    seen = [effect for effect in router.driver.effects if isinstance(effect, PoolSeen)]
     assert declines == [DeclineHeard(POOL, in_time=False)]
-    assert seen[-2:] == [PoolSeen(POOL, waiting=1, load=2, capacity=3), PoolSeen(POOL, waiting=0, load=2, capacity=3)]
+    assert router.figures() == {ROUTER_QUEUE_TICKETS: 0, ROUTER_LOAD_WEIGHT: 2, ROUTER_CAPACITY_WEIGHT: 3}
+    router.send(offer("T-3", weight=2))
+    assert router.figures() == {ROUTER_QUEUE_TICKETS: 1, ROUTER_LOAD_WEIGHT: 2, ROUTER_CAPACITY_WEIGHT: 3}
 
 
 def test_a_day_played_again_from_the_log_gives_the_same_assignments() -> None:

@@ -106,6 +106,46 @@ _TICKETS: Final = Row(
     ),
 )
 
+_ROUTING: Final = Row(
+    "Who gets it",
+    (
+        Panel(
+            "Waiting, by pool",
+            "Offers that the router has nobody for, by its own state.",
+            (Query("sum by (pool) (aftercare_router_queue_tickets)", "{{pool}}"),),
+        ),
+        Panel(
+            "Utilisation, by pool",
+            "What technicians hold of what they can hold; above 1 only by hand.",
+            (
+                Query(
+                    "sum by (pool) (aftercare_router_load_weight) "
+                    "/ (sum by (pool) (aftercare_router_capacity_weight) > 0)",
+                    "{{pool}}",
+                ),
+            ),
+            "percentunit",
+        ),
+        Panel(
+            "Wait for a technician",
+            "From a ticket's first queueing to its assignment, by priority.",
+            quantiles("aftercare_router_wait_seconds", "priority", "{{priority}}"),
+            "s",
+        ),
+        Panel(
+            "What became of offers",
+            "Assigned, by hand, overflowed, queued or asked back.",
+            (
+                Query(
+                    "sum by (outcome) (rate(aftercare_router_decisions_total[$__rate_interval]))",
+                    "{{outcome}}",
+                ),
+            ),
+            "reqps",
+        ),
+    ),
+)
+
 _WAY_OUT: Final = Row(
     "The way out",
     (
@@ -217,5 +257,5 @@ LOOP: Final = Board(
     "aftercare-loop",
     "Aftercare: the loop at a glance",
     "Requests in, tickets through, news and ratings out.",
-    (_NOW, _WAY_IN, _TICKETS, _WAY_OUT, _RATINGS, _HTTP),
+    (_NOW, _WAY_IN, _TICKETS, _ROUTING, _WAY_OUT, _RATINGS, _HTTP),
 )

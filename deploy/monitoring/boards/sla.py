@@ -126,7 +126,7 @@ _LEVELS: Final = Row(
         Panel(
             "Budget used at the verdict, by level",
             "Mean share of their budgets that clocks had used; 1 is all of it.",
-            (Query(or_zero("avg by (level) (aftercare_sla_window_burn_ratio)"), "{{level}}"),),
+            (Query(or_zero("avg by (pool, level) (aftercare_sla_window_burn_ratio)"), "{{pool}} {{level}}"),),
             "percentunit",
             width=6,
         ),

@@ -14,7 +14,6 @@ from services.router.handlers.effects import (
     AssignmentDecided,
     DeclineHeard,
     OwnerAlarmed,
-    PoolSeen,
 )
 from services.router.handlers.topology import router_topology
 
@@ -27,6 +26,5 @@ __all__ = [
     "AssignmentDecided",
     "DeclineHeard",
     "OwnerAlarmed",
-    "PoolSeen",
     "router_topology",
 ]

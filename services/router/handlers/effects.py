@@ -36,12 +36,3 @@ class OwnerAlarmed(msgspec.Struct, frozen=True, gc=False):
 
     pool: str
     reason: str
-
-
-class PoolSeen(msgspec.Struct, frozen=True, gc=False):
-    """A pool after a decision: how many tickets wait, and what its technicians hold of what they can carry."""
-
-    pool: str
-    waiting: int
-    load: int
-    capacity: int

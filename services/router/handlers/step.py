@@ -19,7 +19,7 @@ from services.router.domain.assignment import Choice, choose, choose_wanted
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Waiter
 from services.router.domain.tally import tallied
-from services.router.handlers.effects import ASSIGNED, BY_HAND, OVERFLOWED, QUEUED, AssignmentDecided, PoolSeen
+from services.router.handlers.effects import ASSIGNED, BY_HAND, OVERFLOWED, QUEUED, AssignmentDecided
 from services.router.handlers.timers import timers_of
 from services.router.state import Draft, Held, Member, Pool, State, Waiting, offer_key, tally_key, technician_key
 
@@ -172,11 +172,9 @@ class Step:
 
     def decision(self, ended_retention: timedelta) -> Decision[State]:
         """The outcome: all that changed, each with its timers."""
-        policy, forget_at, pool = self.policy, self.now + ended_retention, self.pool
+        policy, forget_at = self.policy, self.now + ended_retention
         changes: list[Change[State]] = [
             Change(key, state, timers_of(state, policy, self.now, forget_at))
             for key, state in self.draft.changed.items()
         ]
-        roster = pool.roster
-        self.effects.append(PoolSeen(self.draft.name, len(pool.queue), roster.load, roster.capacity))
         return Decision(changes=changes, emits=self.emits, effects=self.effects)

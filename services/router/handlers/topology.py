@@ -30,6 +30,7 @@ from services.router.domain.shifts import shift_of
 from services.router.domain.tally import Tally
 from services.router.domain.work import Technician, Work
 from services.router.handlers import release
+from services.router.handlers.census import Census
 from services.router.handlers.effects import BY_HAND, DeclineHeard
 from services.router.handlers.overflow import assign_or_overflow
 from services.router.handlers.step import Cause, Step
@@ -40,7 +41,6 @@ from services.router.state import (
     Ended,
     Held,
     Member,
-    Pools,
     Releasing,
     Ruled,
     State,
@@ -86,7 +86,7 @@ def router_topology(settings: RoutingSettings) -> Topology[State]:
         on_timer=router.on_timer,
         state_type=State,
         state_version=STATE_VERSION,
-        index=lambda: Pools(policy),
+        index=lambda: Census(policy),
         parks=False,
     )
 

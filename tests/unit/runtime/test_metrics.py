@@ -16,7 +16,6 @@ FORBIDDEN_LABELS = {
     "requester",
     "technician",
     "technician_id",
-    "pool",
     "email",
     "address",
     "key",

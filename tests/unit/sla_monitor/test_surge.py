@@ -137,25 +137,25 @@ def sample(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(f"aftercare_{name}", labels)
 
 
-def test_metrics_show_the_window_by_level() -> None:
+def test_metrics_show_the_window_by_pool_and_level() -> None:
     clock = ManualClock(NOW)
     count = TargetCounter(clock, RULE.window_us)
     count([TargetMoved("resolution", "breached", "T1", "north", 1.5, NOW)] * 40)
     count([TargetMoved("resolution", "met", "T1", "north", 0.5, NOW)] * 40)
     # A stop under a verdict that was told is no further verdict.
     count([TargetMoved("resolution", "completed", "T1", "north", 2.5, NOW)] * 40)
-    assert sample("sla_window_targets", level="T1", what="breached") == 40
-    assert sample("sla_window_burn_ratio", level="T1") == pytest.approx(1.0)
+    assert sample("sla_window_targets", pool="north", level="T1", what="breached") == 40
+    assert sample("sla_window_burn_ratio", pool="north", level="T1") == pytest.approx(1.0)
     clock.advance(timedelta(minutes=20))
-    assert sample("sla_window_targets", level="T1", what="breached") == 0
-    assert sample("sla_window_burn_ratio", level="T1") == 0
+    assert sample("sla_window_targets", pool="north", level="T1", what="breached") == 0
+    assert sample("sla_window_burn_ratio", pool="north", level="T1") == 0
 
 
 def test_a_flood_of_level_names_is_no_flood_of_series() -> None:
     count = TargetCounter(ManualClock(NOW), RULE.window_us)
     count([TargetMoved("resolution", "met", f"U{number}", "north", 0.5, NOW) for number in range(3 * LEVELS_MAX)])
-    assert sample("sla_window_targets", level=f"U{LEVELS_MAX}", what="met") is None
-    assert sample("sla_window_targets", level="other", what="met") == 2 * LEVELS_MAX
+    assert sample("sla_window_targets", pool="north", level=f"U{LEVELS_MAX}", what="met") is None
+    assert sample("sla_window_targets", pool="north", level="other", what="met") == 2 * LEVELS_MAX
 
 
 def test_pools_in_a_surge_are_counted_once_and_those_that_went_elsewhere_are_forgotten() -> None:
