@@ -115,11 +115,14 @@ class Replay:
             self._judge(committed, partition, due)
 
     def _judge(self, committed: Committed, partition: int, due: DueTimer) -> None:
-        """All that had been written when the timer came due, by the most advanced clock there was, is read."""
+        """All that had been written before the timer came due, by the most advanced clock there was, is read.
+
+        What was written at that very instant may have come after the brokers were asked, for here a turn takes no time.
+        """
         for topic in self.topology.sources:
             place = topic.name, partition
             stored, read = self._inputs[place], self._read[place]
-            if read < len(stored) and stored[read].at <= due.due_at - committed.ahead:
+            if read < len(stored) and stored[read].at < due.due_at - committed.ahead:
                 self._complain(committed, f"{due} fired before {place}/{stored[read].offset} was read")
 
     def _complain(self, committed: Committed, text: str) -> None:
