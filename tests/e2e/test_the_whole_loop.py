@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from deploy.local.folders import BUILD, REPOSITORY
 from deploy.monitoring.generated import DASHBOARDS
 from schemas.topics import INTAKE_REQUESTS
 from services._runtime.metrics import LABELS
+from services._runtime.operations.progress import PROCESSORS
 from tests.e2e.bed import Bed, hurried_directory, running_stack
 from tests.e2e.watching import Alarms, Prometheus, metrics_of, webhook
 
@@ -131,10 +134,11 @@ def test_no_label_names_a_ticket_a_tenant_or_a_person(loop: Loop) -> None:
 
 
 def _names_of_many(loop: Loop) -> set[str]:
-    """Tickets, tenants, pools, customers and technicians, by id and by name."""
+    """Tickets, tenants, customers and technicians, by id and by name."""
     directory = yaml.safe_load(loop.directory.read_text("utf-8"))
-    people = [*directory["technicians"], *directory["customers"], *directory["pools"]]
+    people = [*directory["technicians"], *directory["customers"]]
     texts = {value for each in people for value in each.values() if isinstance(value, str)} - _LANGUAGES
+    texts -= {each["pool"] for each in directory["pools"]}
     return {directory["tenant"], *texts, *loop.bed.accounts.books.lives}
 
 
@@ -159,6 +163,45 @@ def test_every_query_of_every_panel_finds_data(loop: Loop, path: Path) -> None:
     print(listed.read_text("utf-8"))
     assert panels
     assert empty == []
+
+
+def run_command(loop: Loop, *words: str, **changed: str) -> tuple[int, list[str]]:
+    """What an operator sees of `python -m services …`, some settings changed: the exit status and the lines."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, **loop.bed.stack.settings(), **changed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_an_operator_sees_who_works_and_that_nothing_is_left_to_do(loop: Loop) -> None:
+    status, lines = run_command(loop, "status", *(each.url for each in loop.bed.stack.services.values()))
+    assert status == 0
+    assert {line.split()[0] for line in lines} >= set(PROCESSORS)
+    assert sum(line.endswith(" ready") for line in lines) == len(services.NAMES)
+    assert "dead letters open: intake 0, router 0, sla_monitor 0, notifier 0, feedback 0" in lines
+    status, lines = run_command(loop, "lag", "--json")
+    told = [json.loads(line) for line in lines]
+    assert status == 0
+    assert [each["processor"] for each in told] == list(PROCESSORS)
+    assert [each["waiting_since"] for each in told] == [None] * len(PROCESSORS)
+    assert all(each["partitions"] and each["members"] for each in told)
+
+
+def test_the_doctor_finds_nothing_that_fails_in_a_well_stack_and_says_what_does_elsewhere(loop: Loop) -> None:
+    status, lines = run_command(loop, "doctor", "--json")
+    levels = {each["about"]: each["level"] for each in map(json.loads, lines)}
+    assert (status, "fail" in levels.values()) == (0, False)
+    assert {"brokers", "topics", "directory", "Redis", "clocks", "mail out (SMTP)", "mail in (IMAP)"} <= levels.keys()
+    status, lines = run_command(loop, "doctor", AFTERCARE_REDIS_URL="redis://127.0.0.1:1/0", AFTERCARE_REPLICATION="3")
+    failed = [line.split(maxsplit=1)[1] for line in lines if line.startswith("FAIL")]
+    assert status == 1
+    assert [line.split("  ")[0] for line in failed] == ["brokers", "Redis"]
 
 
 def test_a_dead_letter_reaches_whoever_is_to_be_told(loop: Loop) -> None:
