@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext, suppress
 from itertools import count
 from typing import Any, Final
 
@@ -16,9 +17,12 @@ _readers: Final = count(1)
 
 
 def read_events(
-    bootstrap: str, topic: str, partitions: int, *, committed: bool = True
+    bootstrap: str, topic: str, partitions: int, *, committed: bool = True, garbled: bool = False
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Return (key, event) of every record up to the topic's end as of now; `committed` hides what was aborted."""
+    """Return (key, event) of every record up to the topic's end as of now.
+
+    `committed` hides what was aborted; `garbled` passes over what is no JSON, where other tests write to the topic too.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -39,7 +43,8 @@ def read_events(
             for message in consumer.consume(10_000, 0.2):
                 error, key, value = message.error(), message.key() or b"", message.value()
                 if error is None:
-                    events += [(key.decode(), json.loads(value))] if value is not None else []
+                    with suppress(json.JSONDecodeError) if garbled else nullcontext():
+                        events += [(key.decode(), json.loads(value))] if value is not None else []
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ended.add(message.partition() or 0)
     finally:

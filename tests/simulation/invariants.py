@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.topics import RETRIES, TICKET_EVENTS, TICKET_SLA, TICKET_SNAPSHOTS, TOPICS
+from services._runtime.engine.engine import TooManyDeadLettersError
 from services._runtime.engine.records import Output
 from services._runtime.engine.topology import Topology
 from services._runtime.processor import redrive
@@ -27,6 +28,10 @@ LETTER: Final = "aftercare.dead_letter.v1"
 def violations(settled: Settled) -> list[str]:
     """Return one line for each broken promise; an empty list is what is wanted."""
     lines = [line for machine in settled.world.machines for line in machine.troubles]
+    try:
+        settled.replays  # noqa: B018 - decided again here, once for all checks
+    except TooManyDeadLettersError as error:
+        return [*lines, f"deciding again stops, which no processor did: {error}"]
     for check in (
         _everything_settled,
         _nothing_is_lost_or_repeated,
