@@ -86,9 +86,10 @@ class RoutingPolicy(Part):
     on waiting with the alarm.
 
     Changes: an assignment is to be accepted within `accept_within_seconds` (null: as the ledger's setting says; 0: no
-    limit). Who is offline for `offline_grace_seconds`, or whose shift has been over for `shift_grace_seconds`, gives
-    back what they hold (null: keeps it). All that is given back in a pool is spread: `reassignments_per_second`, most
-    urgent first. Whose shift ends within `shift_ending_seconds` gets nothing new.
+    limit). Who lets that pass may get this very ticket again after `missed_rests_seconds` (null: never, as after a
+    decline; 0: at once). Who is offline for `offline_grace_seconds`, or whose shift has been over for
+    `shift_grace_seconds`, gives back what they hold (null: keeps it). All that is given back in a pool is spread:
+    `reassignments_per_second`, most urgent first. Whose shift ends within `shift_ending_seconds` gets nothing new.
     """
 
     version: Sequence
@@ -113,6 +114,7 @@ class RoutingPolicy(Part):
     owner_after_seconds: Seconds | None = 3_600
     owner_takes: bool = True
     accept_within_seconds: Seconds | None = None
+    missed_rests_seconds: Seconds | None = 900
     offline_grace_seconds: Seconds | None = None
     shift_grace_seconds: Seconds | None = None
     shift_ending_seconds: Annotated[int, Field(ge=0, le=86_400)] = 900

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.contract import Contract, Instant
+from schemas.contract import Contract, Instant, Part
 from schemas.routing_policy import RoutingPolicy, Shift
 from schemas.vocabulary import Language, Level, Line, Name, Presence, Priority, Sequence, TicketId, Tier
 
@@ -20,10 +20,18 @@ DECLINED_REASONS: Final = (DECLINED, NOT_ACCEPTED)
 """Why the ledger withdraws an offer whose technician gave the ticket back, or let the time for accepting it pass."""
 
 
+class MissedAccept(Part):
+    """Someone let the time for accepting a ticket pass, at `missed_at`. It is no decline: they may have been away."""
+
+    technician_id: Name
+    missed_at: Instant
+
+
 class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
     """A ticket waits for a technician. `queued_at` is when it first waited: age survives declines and reopening.
 
     `generation` counts the ledger's offers of the ticket; an assignment of another generation is void.
+    `declined_by` never get it again; who is in `missed`, each named once, may after the pool's `missed_rests_seconds`.
     `wanted_technician_id` is a coordinator's choice, which always wins. `due_at` orders by SLA slack where known.
     `related_technician_id` is who worked on the ticket that this one belongs to.
     """
@@ -41,6 +49,7 @@ class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
     queued_at: Instant
     due_at: Instant | None = None
     declined_by: list[Name] = []
+    missed: list[MissedAccept] = []
     last_technician_id: Name | None = None
     wanted_technician_id: Name | None = None
     requester_id: Name | None = None

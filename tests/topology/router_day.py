@@ -9,7 +9,7 @@ from typing import Any, Final
 from schemas import envelope
 from schemas.contract import Contract
 from schemas.routing_policy import OverflowGroup, RateLimit, RoutingPolicy, Shift, SkillTier
-from schemas.routing_work import RoutingPolicyStated
+from schemas.routing_work import MissedAccept, RoutingPolicyStated
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Level, Presence, Tier
 from services._runtime.engine.records import Record
@@ -40,7 +40,7 @@ class Day:
         self._tell(RoutingPolicyStated.new(pool=POOL, policy=_policy()))
         for number in range(self.people):
             self._roster(number)
-        acts = (*[self._offer] * 3, *[self._resolve] * 4, self._decline, self._presence)
+        acts = (*[self._offer] * 3, *[self._resolve] * 4, self._decline, self._miss, self._presence)
         for _ in range(steps):
             self.router.driver.advance(self._random.choice((0, 1, 20, 120, 400)))
             self._random.choice((*acts, self._reroster, self._take))()
@@ -114,6 +114,13 @@ class Day:
             ticket_id, state = held
             self._offer(ticket_id, declined_by=[state.technician_id], queued_at=state.queued_at)
 
+    def _miss(self) -> None:
+        held = self._any(Held)
+        if held is not None:
+            ticket_id, state = held
+            missed = MissedAccept.new(technician_id=state.technician_id, missed_at=self.router.driver.now)
+            self._offer(ticket_id, missed=[missed], queued_at=state.queued_at)
+
     def _take(self) -> None:
         waiting = self._any(Waiting)
         if waiting is not None:
@@ -137,6 +144,7 @@ def _policy() -> RoutingPolicy:
         ageing_seconds=1_800,
         owner_id="tech-00",
         owner_after_seconds=10_800,
+        missed_rests_seconds=600,
         offline_grace_seconds=300,
         shift_grace_seconds=120,
         reassignments_per_second=2,

@@ -253,7 +253,8 @@ def test_an_assignment_that_nobody_accepts_goes_back_to_the_queue(driver: Driver
     assert names(driver.read(TICKET_EVENTS)) == [("TicketDeclined", "classified"), ("TicketQueued", "queued")]
     offer = driver.read(ROUTING_WORK)[-1].data
     assert isinstance(offer, OfferMade)
-    assert (offer.generation, offer.declined_by, offer.due_at) == (2, ["li"], v.target().due_at)
+    assert (offer.generation, offer.declined_by, offer.due_at) == (2, [], v.target().due_at)
+    assert [each.technician_id for each in offer.missed] == ["li"]
 
 
 def test_an_accepted_assignment_is_not_taken_back(driver: Driver) -> None:

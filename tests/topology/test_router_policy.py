@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.routing_policy import Shift
+from schemas.routing_work import MissedAccept
 from schemas.ticket_assignments import AssignmentMade, AssignmentOverflowed, AssignmentReleased
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence, Tier
@@ -78,6 +79,64 @@ def test_a_declined_ticket_comes_back_with_its_age_and_not_to_the_decliner(route
     assert router.holder("T-2") == "an"
     router.send(offer("T-3", priority="P2", queued_at=minutes(11)))
     assert router.said(rostered("bo", capacity=1)) == [("made", "T-1", "bo")]
+
+
+def missed(technician_id: str, at: float = 0) -> MissedAccept:
+    return MissedAccept.new(technician_id=technician_id, missed_at=minutes(at))
+
+
+def test_who_missed_a_ticket_gets_it_again_once_they_have_rested_and_no_earlier(router: Router) -> None:
+    router.send(ruled(missed_rests_seconds=600), rostered("an"), offer("T-1"))
+    assert router.said(withdrawal("T-1"), offer("T-1", 2, missed=[missed("an")])) == [("queued", "T-1", None)]
+    assert after(router, 599) == []
+    assert after(router, 1) == [("made", "T-1", "an")]
+
+
+def test_an_outage_in_which_all_miss_a_ticket_leaves_it_to_the_first_who_has_rested(router: Router) -> None:
+    router.send(ruled(missed_rests_seconds=600), *(rostered(each) for each in ("an", "bo", "chen")))
+    router.driver.advance(180)
+    all_missed = [missed("bo", 0), missed("an", 1), missed("chen", 2)]
+    (queued,) = router.send(offer("T-1", 4, missed=all_missed))
+    assert queued.data.dropped["declined"] == 3
+    assert after(router, 600 - 180) == [("made", "T-1", "bo")]
+
+
+def test_nobody_is_alarmed_as_if_all_had_declined_while_those_who_missed_a_ticket_rest(router: Router) -> None:
+    router.send(ruled(owner_id="head", missed_rests_seconds=600), rostered("an"), rostered("bo"))
+    assert router.said(offer("T-1", declined_by=["bo"], missed=[missed("an")])) == [("queued", "T-1", None)]
+    assert after(router, 600) == [("made", "T-1", "an")]
+
+
+def test_work_that_only_rests_keep_from_people_goes_to_the_pools_owner_when_its_time_is_over(router: Router) -> None:
+    router.send(ruled(owner_id="head", owner_after_seconds=300, missed_rests_seconds=600), rostered("an"))
+    router.send(offer("T-1", missed=[missed("an")]))
+    assert after(router, 300) == [("overflowed", "T-1", None), ("made", "T-1", "head")]
+
+
+@pytest.mark.parametrize(
+    ("rests_seconds", "declined_by"), [(None, []), (600, ["an"])], ids=["rests for ever", "declined it, too"]
+)
+def test_who_declined_never_gets_a_ticket_again_nor_who_missed_it_where_that_counts_alike(
+    router: Router, rests_seconds: int | None, declined_by: list[str]
+) -> None:
+    router.send(ruled(owner_after_seconds=None, missed_rests_seconds=rests_seconds), rostered("an"))
+    told = router.said(offer("T-1", declined_by=declined_by, missed=[missed("an")]))
+    assert told == [("queued", "T-1", None), ("overflowed", "T-1", None)]
+    assert after(router, 86_400) == []
+
+
+def test_a_shorter_rest_is_over_at_once_when_the_policy_says_so(router: Router) -> None:
+    router.send(ruled(missed_rests_seconds=6_000), rostered("an"), offer("T-1", missed=[missed("an")]))
+    router.driver.advance(300)
+    assert router.said(ruled(version=2, missed_rests_seconds=300)) == [("made", "T-1", "an")]
+
+
+def test_who_rests_from_one_ticket_takes_others(router: Router) -> None:
+    router.send(ruled(missed_rests_seconds=600), rostered("an", capacity=1))
+    told = router.said(offer("T-1", missed=[missed("an")]), offer("T-2", priority="P3"))
+    assert told == [("queued", "T-1", None), ("made", "T-2", "an")]
+    router.driver.advance(600)
+    assert router.said(withdrawal("T-2")) == [("made", "T-1", "an")]
 
 
 # ── overflow ────────────────────────────────────────────────────────────────────────────────────────────────────────

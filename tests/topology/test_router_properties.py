@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.contract import Contract, replace
 from schemas.routing_policy import Shift
 from schemas.routing_work import (
+    MissedAccept,
     OfferMade,
     OfferWithdrawn,
     PresenceChanged,
@@ -25,6 +26,7 @@ from schemas.vocabulary import Language, Presence
 from services._runtime.engine.topology import Event
 from services.router.domain.explaining import verdicts_on
 from services.router.domain.instants import microseconds_of
+from services.router.domain.missed import rested
 from services.router.domain.policy import Policy
 from services.router.domain.shifts import WEEKDAYS
 from services.router.domain.tally import NOTHING_YET, Tally, tallied
@@ -65,6 +67,11 @@ roster_events = st.builds(
     languages=st.sampled_from([[Language.EN], [Language.EN], [Language.EN, Language.ZH_CN]]),
 )
 presence_events = st.builds(present, st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.OFFLINE]))
+misses = st.builds(
+    lambda technician_id, missed_at: MissedAccept.new(technician_id=technician_id, missed_at=missed_at),
+    st.sampled_from(NAMES),
+    some_minutes,
+)
 offers = st.builds(
     offer,
     st.sampled_from(TICKETS),
@@ -76,6 +83,7 @@ offers = st.builds(
     due_at=st.none() | some_minutes,
     language=st.sampled_from([Language.EN, Language.EN, Language.ZH_CN]),
     declined_by=st.just([]) | st.lists(st.sampled_from(NAMES), max_size=1),
+    missed=st.just([]) | st.lists(misses, max_size=3, unique_by=lambda each: each.technician_id),
     last_technician_id=st.none() | st.sampled_from(NAMES),
     wanted_technician_id=st.sampled_from([None, None, None, None, *NAMES]),
 )
@@ -87,6 +95,7 @@ policy_events = st.builds(
     fairness_factor=st.sampled_from([0, 0.5]),
     idle_factor=st.sampled_from([0, 0.5]),
     ageing_seconds=st.sampled_from([None, 600]),
+    missed_rests_seconds=st.sampled_from([None, 0, 600]),
     owner_id=st.sampled_from([None, "head"]),
     owner_takes=st.booleans(),
     offline_grace_seconds=st.sampled_from([None, 300]),
@@ -172,9 +181,11 @@ def check_step(before: Ledger, old: State | None, cause: Contract, made: list[As
         now.held.pop(cause.ticket_id, None)
         now.waiting.pop(cause.ticket_id, None)
         if isinstance(cause, OfferMade):
-            now.waiting[cause.ticket_id] = work_of(cause, waiting_since(old, after.now, after.now))
+            now.waiting[cause.ticket_id] = work_of(
+                cause, waiting_since(old, after.now, after.now), after.policy, after.now
+            )
     for each in made:
-        work, person = now.waiting.pop(each.ticket_id), now.people.get(each.technician_id)
+        work, person = rested(now.waiting.pop(each.ticket_id), now.policy, now.now), now.people.get(each.technician_id)
         check_one(each, work, person, now)
         now.held[each.ticket_id] = holding(each, work)
         if person is not None and person.rostered:
@@ -183,7 +194,7 @@ def check_step(before: Ledger, old: State | None, cause: Contract, made: list[As
     assert {(key, held.generation, held.technician_id) for key, held in now.held.items()} == {
         (key, held.generation, held.technician_id) for key, held in after.held.items()
     }
-    assert now.waiting == after.waiting
+    assert {key: rested(work, now.policy, now.now) for key, work in now.waiting.items()} == after.waiting
 
 
 def check_one(made: AssignmentMade, work: Work, person: Technician | None, now: Ledger) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from schemas.parts import Actor
-from schemas.routing_work import DECLINED
+from schemas.routing_work import DECLINED, NOT_ACCEPTED
 from schemas.ticket_commands import (
     AcceptAssignment,
     AcknowledgeEscalation,
@@ -51,7 +51,7 @@ from schemas.ticket_events import (
 )
 from schemas.vocabulary import ActorKind, Status
 from services.intake.domain.story import Outcome, Story
-from services.intake.domain.ticket import DECLINES_REMEMBERED, OVER, PAUSED
+from services.intake.domain.ticket import DECLINES_REMEMBERED, OVER, PAUSED, Missed
 
 
 class Refusal(str):
@@ -100,16 +100,27 @@ def accept_assignment(story: Story, command: AcceptAssignment) -> Outcome | Refu
 
 def decline_assignment(story: Story, command: DeclineAssignment) -> Outcome | Refusal:
     """The assignee gives it back: it goes to someone else and keeps its age."""
-    return taken_back(story, command.reason, DECLINED)
-
-
-def taken_back(story: Story, reason: str, queued_because: str) -> Outcome:
-    """Take the ticket from its assignee and offer it to the others."""
     technician_id = story.ticket.technician_id
-    story.tell(TicketDeclined, Status.CLASSIFIED, technician_id=technician_id, reason=reason)
-    story.withdraw(queued_because)
     others = tuple(each for each in story.ticket.declined_by if each != technician_id)
-    story.change(declined_by=(*others[1 - DECLINES_REMEMBERED :], technician_id))
+    missed = tuple(each for each in story.ticket.missed if each.technician_id != technician_id)
+    story.change(declined_by=(*others[1 - DECLINES_REMEMBERED :], technician_id), missed=missed)
+    return _taken_back(story, command.reason, DECLINED)
+
+
+def not_accepted(story: Story) -> Outcome:
+    """The assignee let the time for accepting it pass: it goes to someone else, and may come back to them later."""
+    technician_id = story.ticket.technician_id
+    if technician_id is not None and technician_id not in story.ticket.declined_by:
+        others = tuple(each for each in story.ticket.missed if each.technician_id != technician_id)
+        missed = Missed(technician_id, story.moment.decided_at)
+        story.change(missed=(*others[1 - DECLINES_REMEMBERED :], missed))
+    return _taken_back(story, NOT_ACCEPTED, NOT_ACCEPTED)
+
+
+def _taken_back(story: Story, reason: str, queued_because: str) -> Outcome:
+    """Take the ticket from its assignee and offer it to the others."""
+    story.tell(TicketDeclined, Status.CLASSIFIED, technician_id=story.ticket.technician_id, reason=reason)
+    story.withdraw(queued_because)
     story.offer(queued_because)
     return story.end()
 
@@ -178,7 +189,7 @@ def transfer_ticket(story: Story, command: TransferTicket) -> Outcome | Refusal:
         reason=command.reason,
     )
     story.withdraw("transferred")
-    story.change(pool=command.pool, skills=skills, declined_by=(), given_up=False)
+    story.change(pool=command.pool, skills=skills, declined_by=(), missed=(), given_up=False)
     story.offer("transferred")
     return story.end()
 
@@ -284,6 +295,7 @@ def closed(story: Story, reason: str) -> Outcome:
         closed_at=moment.occurred_at,
         wakes_at=moment.decided_at + timedelta(seconds=story.policy.reopen_within_seconds),
         declined_by=(),
+        missed=(),
         resolution_due_at=None,
     )
     return story.end()
@@ -303,6 +315,7 @@ def reopened(story: Story, reason: str) -> Outcome:
         last_technician_id=ticket.technician_id or ticket.last_technician_id,
         technician_id=None,
         declined_by=(),
+        missed=(),
         resolution_due_at=None,
         resolved_at=None,
         closed_at=None,

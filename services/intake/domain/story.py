@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.routing_work import OfferMade, OfferWithdrawn
+from schemas.routing_work import MissedAccept, OfferMade, OfferWithdrawn
 from schemas.ticket_events import TicketEvent, TicketQueued
 from schemas.ticket_snapshots import TicketSnapshot
 from schemas.vocabulary import Status
@@ -100,6 +100,9 @@ class Story:
                 queued_at=old.opened_at,
                 due_at=old.resolution_due_at,
                 declined_by=list(old.declined_by),
+                missed=[
+                    MissedAccept.new(technician_id=each.technician_id, missed_at=each.missed_at) for each in old.missed
+                ],
                 last_technician_id=old.last_technician_id,
                 wanted_technician_id=wanted_technician_id,
                 requester_id=old.requester_id,

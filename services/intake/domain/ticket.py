@@ -18,7 +18,8 @@ RECENT_COMMANDS: Final = 16
 """How many of the latest causes a ticket remembers, so that none is carried out twice."""
 
 DECLINES_REMEMBERED: Final = 32
-"""How many technicians that declined a ticket are named to the router; the earliest are forgotten first."""
+"""How many technicians that declined a ticket, and how many that missed it, are named to the router; the earliest are
+forgotten first."""
 
 OPEN: Final = frozenset(
     {
@@ -45,6 +46,13 @@ ENDED: Final = frozenset({Status.CANCELLED, Status.MERGED})
 """Nothing can follow."""
 
 
+class Missed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who let the time for accepting a ticket pass, and when that was noticed."""
+
+    technician_id: str
+    missed_at: datetime
+
+
 class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=False):
     """A ticket that is open, or over and may still be reopened.
 
@@ -52,7 +60,8 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     `recent` are fingerprints of the latest causes. `wakes_at` is when its status ends by itself: `assigned` unless
     accepted, `resolved` by closing, `closed` by becoming a `Remnant`. `resolution_due_at` is what the sla_monitor
     said last. `given_up`: the technician went while the ticket was paused, so it is offered anew when work goes on.
-    `ever_assigned`: somebody was found for it, at least once.
+    `ever_assigned`: somebody was found for it, at least once. `missed` names each person once, whoever did last at the
+    end.
     """
 
     ticket_id: str
@@ -84,6 +93,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=Fals
     recent: tuple[int, ...] = ()
     given_up: bool = False
     ever_assigned: bool = False
+    missed: tuple[Missed, ...] = ()
 
 
 class Remnant(msgspec.Struct, frozen=True, array_like=True, tag="remnant", gc=False):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from schemas.routing_work import NOT_ACCEPTED
 from schemas.vocabulary import Status
-from services.intake.domain.commands import closed, taken_back
+from services.intake.domain.commands import closed, not_accepted
 from services.intake.domain.policy import LedgerPolicy
 from services.intake.domain.story import Outcome, Story, remnant_of
 from services.intake.domain.ticket import Moment, State, Ticket
@@ -28,7 +27,7 @@ def kind_of(state: State) -> str | None:
 def time_out(ticket: Ticket, moment: Moment, policy: LedgerPolicy) -> Outcome | None:
     """What becomes of a ticket whose `wakes_at` has come."""
     if ticket.status is Status.ASSIGNED:
-        return taken_back(Story(ticket, moment, policy), NOT_ACCEPTED, NOT_ACCEPTED)
+        return not_accepted(Story(ticket, moment, policy))
     if ticket.status is Status.RESOLVED:
         return closed(Story(ticket, moment, policy), f"no objection within {policy.close_after_seconds:g} s")
     if ticket.status is Status.CLOSED:

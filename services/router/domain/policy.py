@@ -59,6 +59,7 @@ class Policy(msgspec.Struct, frozen=True):
     owner_after_seconds: int | None = 3_600
     owner_takes: bool = True
     accept_within_seconds: int | None = None
+    missed_rests_seconds: int | None = 900
     offline_grace_seconds: int | None = None
     shift_grace_seconds: int | None = None
     shift_ending_seconds: int = 900

@@ -62,12 +62,20 @@ class Profile(NamedTuple):
     team: str = ""
 
 
+class Missed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who let the time for accepting the ticket pass, and when."""
+
+    technician_id: str
+    missed_at: datetime
+
+
 class Work(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A ticket that needs a technician: what of an offer the decision looks at.
 
     `queued_at` is when the ticket first waited; it outlives declines and reopening. `waiting_since` is when it came to
     need a technician this time: it outlives declines and new offers, not reopening. `due_at` is its next SLA target.
-    `declined_by` names each person once.
+    `declined_by` names each person once who does not get it: those who gave it back, and by now those of `missed` who
+    rest (see `domain.missed`).
     """
 
     ticket_id: str
@@ -87,6 +95,7 @@ class Work(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tier: Tier = Tier.STANDARD
     requester_id: str | None = None
     related_technician_id: str | None = None
+    missed: tuple[Missed, ...] = ()
 
 
 class Technician(msgspec.Struct, frozen=True, array_like=True, gc=False):

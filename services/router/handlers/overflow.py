@@ -6,6 +6,7 @@ import msgspec
 
 from schemas.ticket_assignments import AssignmentOverflowed, OverflowReason
 from services.router.domain.assignment import Choice, bars
+from services.router.domain.missed import in_the_end, rested
 from services.router.domain.work import Work, last_requirement_of
 from services.router.handlers.effects import OVERFLOWED, OwnerAlarmed
 from services.router.handlers.step import Step
@@ -15,7 +16,7 @@ from services.router.state import Waiting, offer_key
 
 def assign_or_overflow(step: Step, waiting: Waiting, *, is_new: bool) -> None:
     """Assign waiting work if anyone can take it by now, or let it wait; alarm the owner when it is time or hopeless."""
-    waiting = _ask_further(step, waiting)
+    waiting = _ask_further(step, _ask_again(step, waiting))
     choice = step.assign(waiting)
     if choice is None:
         return
@@ -37,10 +38,16 @@ def reason_to_despair(step: Step, work: Work) -> OverflowReason | None:
     able = roster.able(requirement).members
     if not able:
         return OverflowReason.NOBODY_ABLE
-    barred = frozenset[str]().union(*bars(work, roster).values())
+    barred = frozenset[str]().union(*bars(in_the_end(work, step.policy), roster).values())
     if len(barred) < able or sum(roster.could_ever(each, requirement) for each in barred) < able:
         return None
     return OverflowReason.ALL_DECLINED
+
+
+def _ask_again(step: Step, waiting: Waiting) -> Waiting:
+    """Let it go again to those who missed it and have rested since."""
+    work = rested(waiting.work, step.policy, step.now)
+    return waiting if work is waiting.work else _put(step, msgspec.structs.replace(waiting, work=work))
 
 
 def _ask_further(step: Step, waiting: Waiting) -> Waiting:

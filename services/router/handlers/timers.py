@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
 from schemas.ticket_assignments import ReleaseReason
 from services._runtime.engine.topology import Timer
 from services.router.domain.instants import datetime_of, microseconds_of
+from services.router.domain.missed import rests_end_at
 from services.router.domain.policy import Policy
 from services.router.domain.shifts import duty_at
 from services.router.domain.tally import Tally, free_again_at
@@ -23,7 +25,7 @@ GRACE: Final = "grace"
 RATE: Final = "rate"
 """Someone who had used up the rate limit may get work again."""
 LOOSEN: Final = "loosen"
-"""Work has waited so long that others are asked, or the pool's owner is alarmed."""
+"""Work has waited so long that others are asked, or some again, or the pool's owner is alarmed."""
 RELEASE: Final = "release"
 """The next slice of work is given back."""
 SWEEP: Final = "sweep"
@@ -70,7 +72,8 @@ def grace_ends_at(gone: Gone, policy: Policy) -> datetime | None:
 
 
 def _of_waiting(waiting: Waiting, policy: Policy, now: datetime) -> tuple[Timer, ...]:
-    instants = [instant for instant in loosens_at(waiting.work, policy) if instant > now]
+    changes = chain(loosens_at(waiting.work, policy), rests_end_at(waiting.work, policy))
+    instants = [instant for instant in changes if instant > now]
     alarmed_at = owner_alarmed_at(waiting, policy)
     if alarmed_at is not None:
         instants.append(max(alarmed_at, now))

@@ -25,10 +25,11 @@ from schemas.routing_work import (
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Event, Timer, Topology
-from services.router.domain.policy import policy_of
+from services.router.domain.missed import declining, only_missed
+from services.router.domain.policy import Policy, policy_of
 from services.router.domain.shifts import shift_of
 from services.router.domain.tally import Tally
-from services.router.domain.work import Technician, Work
+from services.router.domain.work import Missed, Technician, Work
 from services.router.handlers import release
 from services.router.handlers.census import Census
 from services.router.handlers.effects import BY_HAND, DeclineHeard
@@ -106,9 +107,8 @@ class Router:
         if old is not None and old.generation >= offer.generation:
             return NOTHING
         with self._step(offer.pool, event.occurred_at, context) as step:
-            new = Waiting(
-                event.tenant, event.occurred_at, work_of(offer, waiting_since(old, event.occurred_at, context.now))
-            )
+            since = waiting_since(old, event.occurred_at, context.now)
+            new = Waiting(event.tenant, event.occurred_at, work_of(offer, since, step.policy, context.now))
             step.draft.put(key, new)
             if offer.wanted_technician_id is not None:
                 step.assign_to(new, offer.wanted_technician_id, BY_HAND)
@@ -293,8 +293,11 @@ def waiting_since(old: State | None, occurred_at: datetime, now: datetime) -> da
     return now
 
 
-def work_of(offer: OfferMade, waiting_since: datetime) -> Work:
+def work_of(offer: OfferMade, waiting_since: datetime, policy: Policy, now: datetime) -> Work:
     """What of an offer the decision looks at."""
+    missed: tuple[Missed, ...] = ()
+    if offer.missed:
+        missed = only_missed((Missed(each.technician_id, each.missed_at) for each in offer.missed), offer.declined_by)
     return Work(
         ticket_id=offer.ticket_id,
         generation=offer.generation,
@@ -306,13 +309,14 @@ def work_of(offer: OfferMade, waiting_since: datetime) -> Work:
         queued_at=offer.queued_at,
         waiting_since=waiting_since,
         due_at=offer.due_at,
-        declined_by=tuple(sorted(set(offer.declined_by))),
+        declined_by=declining(offer.declined_by, missed, policy, now),
         last_technician_id=offer.last_technician_id,
         wanted_technician_id=offer.wanted_technician_id,
         product=offer.product,
         tier=offer.tier,
         requester_id=offer.requester_id,
         related_technician_id=offer.related_technician_id,
+        missed=missed,
     )
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from schemas.contract import replace
 from schemas.feedback import SurveySkipped
-from schemas.routing_work import OfferMade, OfferWithdrawn
+from schemas.routing_work import MissedAccept, OfferMade, OfferWithdrawn
 from schemas.ticket_events import TicketEscalated
 from schemas.ticket_sla import TargetPaused, TargetRetargeted, TargetStarted
 from schemas.vocabulary import Level, Status
 from services.intake.domain import answers, lifecycle, timeouts
 from services.intake.domain.story import Outcome
-from services.intake.domain.ticket import HELD, OPEN, Remnant, State, Ticket
+from services.intake.domain.ticket import DECLINES_REMEMBERED, HELD, OPEN, Missed, Remnant, State, Ticket
 from tests.unit.intake import values as v
 
 
@@ -24,6 +24,10 @@ def ticket_after(outcome: Outcome | None) -> Ticket:
     assert outcome is not None
     assert isinstance(outcome.state, Ticket)
     return outcome.state
+
+
+def work_of(outcome: Outcome | None) -> list[OfferMade | OfferWithdrawn]:
+    return [] if outcome is None else [*outcome.work]
 
 
 def remnant() -> Remnant:
@@ -300,7 +304,28 @@ def test_a_review_does_nothing_where_it_does_not_ask_to_reopen_or_comes_too_late
 def test_an_assignment_that_nobody_accepts_goes_to_someone_else() -> None:
     outcome = timeouts.time_out(v.ticket_in(Status.ASSIGNED), v.moment(), v.POLICY)
     assert told(outcome) == [("TicketDeclined", Status.CLASSIFIED), ("TicketQueued", Status.QUEUED)]
-    assert ticket_after(outcome).declined_by == ("li",)
+    after = ticket_after(outcome)
+    assert (after.declined_by, after.missed) == ((), (Missed("li", v.T0),))
+    offer = work_of(outcome)[-1]
+    assert isinstance(offer, OfferMade)
+    assert (offer.declined_by, offer.missed) == ([], [MissedAccept.new(technician_id="li", missed_at=v.T0)])
+
+
+def test_who_misses_a_ticket_again_is_named_once_with_the_last_time() -> None:
+    missed = (Missed("li", v.T0), Missed("wu", v.later(60)))
+    outcome = timeouts.time_out(v.ticket_in(Status.ASSIGNED, missed=missed), v.moment(at=v.later(90)), v.POLICY)
+    assert ticket_after(outcome).missed == (Missed("wu", v.later(60)), Missed("li", v.later(90)))
+
+
+def test_who_declined_a_ticket_got_it_by_hand_and_missed_it_has_still_declined_it() -> None:
+    outcome = timeouts.time_out(v.ticket_in(Status.ASSIGNED, declined_by=("li",)), v.moment(), v.POLICY)
+    assert (ticket_after(outcome).declined_by, ticket_after(outcome).missed) == (("li",), ())
+
+
+def test_no_more_people_are_remembered_to_have_missed_a_ticket_than_to_have_declined_it() -> None:
+    missed = tuple(Missed(f"t-{number}", v.T0) for number in range(DECLINES_REMEMBERED))
+    outcome = timeouts.time_out(v.ticket_in(Status.ASSIGNED, missed=missed), v.moment(), v.POLICY)
+    assert ticket_after(outcome).missed == (*missed[1:], Missed("li", v.T0))
 
 
 def test_a_resolution_that_nobody_objects_to_closes_the_ticket() -> None:

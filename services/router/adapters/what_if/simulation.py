@@ -18,7 +18,7 @@ import msgspec
 
 from schemas import envelope
 from schemas.contract import Contract, replace
-from schemas.routing_work import OfferWithdrawn
+from schemas.routing_work import MissedAccept, OfferWithdrawn
 from schemas.ticket_assignments import AssignmentMade, AssignmentReleased
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from services._runtime.engine.batch import Batch
@@ -55,6 +55,7 @@ class _Live(msgspec.Struct):
     generation: int = 0
     placed: Placed | None = None
     declined_by: tuple[str, ...] = ()
+    missed: tuple[MissedAccept, ...] = ()
     worked_seconds: float = 0.0
 
     @property
@@ -118,6 +119,7 @@ class Simulation:
             piece.offer,
             generation=live.generation,
             declined_by=[*dict.fromkeys((*piece.offer.declined_by, *live.declined_by))],
+            missed=[*{each.technician_id: each for each in (*piece.offer.missed, *live.missed)}.values()],
             wanted_technician_id=None if anew else piece.offer.wanted_technician_id,
         )
         live.placed = Placed(
@@ -152,7 +154,7 @@ class Simulation:
             return
         piece = live.piece
         self._settle(live, self._now)
-        declined = self._stand_in(live, piece)
+        declined_by, missed = self._stand_in(live, piece)
         pool, tenant = piece.offer.pool, live.chain.tenant
         if live.number + 1 == len(live.chain.pieces):
             ended = OfferWithdrawn.new(
@@ -162,7 +164,7 @@ class Simulation:
             self._tell(ended, tenant)
             return
         live.number += 1
-        live.declined_by, live.worked_seconds = declined, 0.0
+        live.declined_by, live.missed, live.worked_seconds = declined_by, missed, 0.0
         gap_seconds = live.piece.gap_seconds
         if gap_seconds <= 0:
             self._offer(live)
@@ -171,12 +173,16 @@ class Simulation:
         self._tell(ended, tenant)
         self._plan(self._now + timedelta(seconds=gap_seconds), partial(self._offer, live))
 
-    def _stand_in(self, live: _Live, piece: Piece) -> tuple[str, ...]:
-        """Who declined then stands for whoever has it now."""
+    def _stand_in(self, live: _Live, piece: Piece) -> tuple[tuple[str, ...], tuple[MissedAccept, ...]]:
+        """Who declined it then, or missed it, stands for whoever has it now."""
         if live.number + 1 == len(live.chain.pieces) or live.placed is None or live.placed.technician_id is None:
-            return ()
-        then = live.chain.pieces[live.number + 1].offer.declined_by
-        return (*live.declined_by, live.placed.technician_id) if piece.held_by in then else ()
+            return (), ()
+        then, holder_id = live.chain.pieces[live.number + 1].offer, live.placed.technician_id
+        if piece.held_by in then.declined_by:
+            return (*live.declined_by, holder_id), live.missed
+        if piece.held_by in {each.technician_id for each in then.missed}:
+            return live.declined_by, (*live.missed, MissedAccept.new(technician_id=holder_id, missed_at=self._now))
+        return (), ()
 
     def _released(self, released: AssignmentReleased) -> None:
         """The router asks work back from someone who is gone: it is offered anew, its age kept, and ends as late."""
