@@ -18,6 +18,8 @@ DECLINED: Final = "declined"
 NOT_ACCEPTED: Final = "not accepted in time"
 DECLINED_REASONS: Final = (DECLINED, NOT_ACCEPTED)
 """Why the ledger withdraws an offer whose technician gave the ticket back, or let the time for accepting it pass."""
+VOID: Final = "void: no longer offered"
+"""Why it withdraws what the router assigned too late: nobody was told."""
 
 
 class MissedAccept(Part):
@@ -33,7 +35,6 @@ class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
     `generation` counts the ledger's offers of the ticket; an assignment of another generation is void.
     `declined_by` never get it again; who is in `missed`, each named once, may after the pool's `missed_rests_seconds`.
     `wanted_technician_id` is a coordinator's choice, which always wins. `due_at` orders by SLA slack where known.
-    `related_technician_id` is who worked on the ticket that this one belongs to.
     """
 
     ticket_id: TicketId
@@ -53,7 +54,6 @@ class OfferMade(Contract, type_name="aftercare.routing.offer_made.v1"):
     last_technician_id: Name | None = None
     wanted_technician_id: Name | None = None
     requester_id: Name | None = None
-    related_technician_id: Name | None = None
 
 
 class OfferWithdrawn(Contract, type_name="aftercare.routing.offer_withdrawn.v1"):

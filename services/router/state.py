@@ -6,6 +6,7 @@ A partition holds several pools; every key begins with its pool:
     <pool>/technician/<technician id>    Member
     <pool>/tally/<technician id>         Tally
     <pool>/offer/<ticket id>             Waiting, Held or Ended
+    <pool>/requester/<requester id>      Acquainted
     <pool>/release                       Releasing
 
 `Pools` is derived from these states alone: rosters with loads, queues, and who is to give back what. `Draft` shows a
@@ -22,6 +23,8 @@ from typing import Final, Protocol, TypeAlias
 import msgspec
 
 from schemas.ticket_assignments import ReleaseReason
+from services.router.domain.acquaintances import Acquainted, AtWork, AtWorkFor
+from services.router.domain.instants import microseconds_of
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Queue
 from services.router.domain.roster import Roster
@@ -85,7 +88,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True, tag="held", gc=False):
     """An offer that a technician was proposed for, and that weighs on them until it is withdrawn.
 
     `released` says that the ledger was asked to offer it anew; `stays` that it is not to be, since it was given by hand
-    to someone who was gone.
+    to someone who was gone. `requester_id` is whose ticket it is.
     """
 
     generation: int
@@ -98,6 +101,7 @@ class Held(msgspec.Struct, frozen=True, array_like=True, tag="held", gc=False):
     due_at: datetime | None = None
     released: bool = False
     stays: bool = False
+    requester_id: str | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag="ended", gc=False):
@@ -118,7 +122,7 @@ class Releasing(msgspec.Struct, frozen=True, array_like=True, tag="releasing", g
 
 
 Offer: TypeAlias = Waiting | Held | Ended
-State: TypeAlias = Ruled | Member | Tally | Waiting | Held | Ended | Releasing
+State: TypeAlias = Ruled | Member | Tally | Waiting | Held | Ended | Releasing | Acquainted
 
 
 def prefix_of(pool: str) -> str:
@@ -132,7 +136,7 @@ def pool_of(key: str) -> str:
 
 
 def kind_in(key: str) -> str:
-    """What a key is about: `policy`, `technician`, `tally`, `offer` or `release`."""
+    """What a key is about: `policy`, `technician`, `tally`, `offer`, `requester` or `release`."""
     return key.split("/", 2)[1]
 
 
@@ -161,20 +165,31 @@ def tally_key(pool: str, technician_id: str) -> str:
     return f"{prefix_of(pool)}/tally/{technician_id}"
 
 
+def requester_key(pool: str, requester_id: str) -> str:
+    """The store key of who knows a requester."""
+    return f"{prefix_of(pool)}/requester/{requester_id}"
+
+
 def offer_key(pool: str, ticket_id: str) -> str:
     """The store key of a ticket's offer."""
     return f"{prefix_of(pool)}/offer/{ticket_id}"
 
 
+def at_work_on(ticket_id: str, held: Held) -> AtWork:
+    """Who works on a ticket, as its requester knows them."""
+    return AtWork(microseconds_of(held.waiting_since), ticket_id, held.technician_id)
+
+
 class Pool:
     """One pool as decisions see it. `held` has what each technician holds, by ticket id."""
 
-    __slots__ = ("held", "leaving", "policy", "queue", "roster")
+    __slots__ = ("at_work_for", "held", "leaving", "policy", "queue", "roster")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.roster = Roster(policy)
         self.queue = Queue(policy)
+        self.at_work_for = AtWorkFor()
         self.held: dict[str, dict[str, Held]] = {}
         self.leaving: set[str] = set()
 
@@ -197,11 +212,15 @@ class Pool:
             if not held:
                 del self.held[old.technician_id]
             self.roster.add_load(old.technician_id, -old.weight)
+            if old.requester_id is not None:
+                self.at_work_for.remove(old.requester_id, at_work_on(ticket_id, old))
         elif isinstance(old, Waiting):
             self.queue.remove(old.work)
         if isinstance(new, Held):
             self.held.setdefault(new.technician_id, {})[ticket_id] = new
             self.roster.add_load(new.technician_id, new.weight)
+            if new.requester_id is not None:
+                self.at_work_for.add(new.requester_id, at_work_on(ticket_id, new))
         elif isinstance(new, Waiting):
             self.queue.add(new.work)
 
@@ -245,7 +264,7 @@ class Pools:
             pool.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
         elif kind is Ruled:
             pool.rule(new.policy if isinstance(new, Ruled) else self._policy)
-        elif kind is not Releasing:
+        elif kind is not Releasing and kind is not Acquainted:
             pool.replace_offer(name_in(key), old, new)
 
     def _at(self, prefix: str) -> Pool:

@@ -90,6 +90,7 @@ class Day:
             "skills": choose.sample(SKILLS, choose.randint(0, 2)),
             "tier": choose.choice((Tier.STANDARD, Tier.STANDARD, Tier.VIP)),
             "weight": choose.choice((1, 1, 2)),
+            "requester_id": f"c-{choose.randrange(20)}",
             "queued_at": now,
             **changes,
         }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.routing_policy import Shift
-from schemas.routing_work import MissedAccept
+from schemas.routing_work import DECLINED, NOT_ACCEPTED, VOID, MissedAccept
 from schemas.ticket_assignments import AssignmentMade, AssignmentOverflowed, AssignmentReleased
 from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence, Tier
@@ -18,7 +18,7 @@ from services.router.domain.policy import Policy
 from services.router.domain.tally import Tally
 from services.router.handlers import DeclineHeard, OwnerAlarmed
 from services.router.state import policy_key, tally_key
-from tests.topology.routing import POOL, Router, minutes, offer, present, rostered, ruled, withdrawal
+from tests.topology.routing import POOL, SETTINGS, Router, minutes, offer, present, rostered, ruled, withdrawal
 
 
 @pytest.fixture
@@ -285,9 +285,34 @@ def test_work_of_a_requester_waits_for_its_named_owner_alone_for_a_while(router:
     assert after(router, 120) == [("made", "T-1", "an")]
 
 
-def test_who_worked_on_the_related_ticket_is_preferred(router: Router) -> None:
+def test_who_works_on_another_ticket_of_the_requester_is_preferred(router: Router) -> None:
+    router.send(rostered("an", capacity=9), rostered("bo", capacity=9))
+    router.send(offer("T-1", requester_id="c-1", wanted_technician_id="bo"))
+    assert router.said(offer("T-2", requester_id="c-2")) == [("made", "T-2", "an")]
+    assert router.said(offer("T-3", requester_id="c-1")) == [("made", "T-3", "bo")]
+
+
+def test_who_worked_for_the_requester_last_is_preferred_until_that_is_forgotten(router: Router) -> None:
+    retention_seconds = SETTINGS.router_ended_offer_retention_seconds
+    router.send(rostered("an"), rostered("bo"), rostered("chen"))
+    router.send(offer("T-1", requester_id="c-1", wanted_technician_id="bo"), withdrawal("T-1"))
+    router.send(offer("T-2", requester_id="c-1", wanted_technician_id="chen"), withdrawal("T-2"))
+    assert router.said(offer("T-3", requester_id="c-1"))[0] == ("made", "T-3", "chen")
+    router.send(withdrawal("T-3"))
+    router.driver.advance(retention_seconds)
+    assert router.said(offer("T-4", requester_id="c-1")) == [("made", "T-4", "an")]
+
+
+@pytest.mark.parametrize("reason", [DECLINED, NOT_ACCEPTED, VOID])
+def test_who_never_worked_on_a_ticket_does_not_know_its_requester_by_it(router: Router, reason: str) -> None:
     router.send(rostered("an"), rostered("bo"))
-    assert router.said(offer("T-1", related_technician_id="bo")) == [("made", "T-1", "bo")]
+    router.send(offer("T-1", requester_id="c-1", wanted_technician_id="bo"), withdrawal("T-1", reason=reason))
+    assert router.said(offer("T-2", requester_id="c-1")) == [("made", "T-2", "an")]
+
+
+def test_a_ticket_is_not_related_to_itself(router: Router) -> None:
+    router.send(rostered("an"), rostered("bo"), offer("T-1", requester_id="c-1", wanted_technician_id="bo"))
+    assert router.said(offer("T-1", 2, requester_id="c-1")) == [("made", "T-1", "an")]
 
 
 # ── shifts and presence ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,7 @@ from schemas.ticket_assignments import AssignmentMade
 from schemas.topics import TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Presence
 from services._runtime.engine.topology import Event
+from services.router.domain.acquaintances import Acquainted
 from services.router.domain.explaining import verdicts_on
 from services.router.domain.instants import microseconds_of
 from services.router.domain.missed import rested
@@ -32,7 +33,7 @@ from services.router.domain.shifts import WEEKDAYS
 from services.router.domain.tally import NOTHING_YET, Tally, tallied
 from services.router.domain.work import Technician, Work, order_of, requirement_of
 from services.router.handlers.topology import waiting_since, work_of
-from services.router.state import Held, Member, Ruled, State, Waiting, offer_key
+from services.router.state import Held, Member, Ruled, State, Waiting, offer_key, requester_key
 from tests.topology.routing import (
     POOL,
     SETTINGS,
@@ -67,11 +68,7 @@ roster_events = st.builds(
     languages=st.sampled_from([[Language.EN], [Language.EN], [Language.EN, Language.ZH_CN]]),
 )
 presence_events = st.builds(present, st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.OFFLINE]))
-misses = st.builds(
-    lambda technician_id, missed_at: MissedAccept.new(technician_id=technician_id, missed_at=missed_at),
-    st.sampled_from(NAMES),
-    some_minutes,
-)
+misses = [MissedAccept.new(technician_id=name, missed_at=minutes(number)) for number, name in enumerate(NAMES)]
 offers = st.builds(
     offer,
     st.sampled_from(TICKETS),
@@ -83,8 +80,9 @@ offers = st.builds(
     due_at=st.none() | some_minutes,
     language=st.sampled_from([Language.EN, Language.EN, Language.ZH_CN]),
     declined_by=st.just([]) | st.lists(st.sampled_from(NAMES), max_size=1),
-    missed=st.just([]) | st.lists(misses, max_size=3, unique_by=lambda each: each.technician_id),
+    missed=st.sampled_from([[], [], [], misses[:1], misses[1:], misses]),
     last_technician_id=st.none() | st.sampled_from(NAMES),
+    requester_id=st.sampled_from([None, "c-1", "c-1", "c-2"]),
     wanted_technician_id=st.sampled_from([None, None, None, None, *NAMES]),
 )
 policy_events = st.builds(
@@ -174,15 +172,38 @@ class Ledger(NamedTuple):
         ]
 
 
-def check_step(before: Ledger, old: State | None, cause: Contract, made: list[AssignmentMade], after: Ledger) -> None:
+def acquainted(router: Router, cause: Contract) -> str | None:
+    """Who knows the requester of an offer, looked for among all that is kept."""
+    if not isinstance(cause, OfferMade):
+        return None
+    held = {key.rpartition("/")[2]: each for key, each in router.driver.states().items() if isinstance(each, Held)}
+    others = [
+        (each.waiting_since, ticket_id, each.technician_id)
+        for ticket_id, each in held.items()
+        if ticket_id != cause.ticket_id and each.requester_id == cause.requester_id is not None
+    ]
+    last = router.driver.state(requester_key(POOL, str(cause.requester_id)))
+    return max(others)[-1] if others else last.technician_id if isinstance(last, Acquainted) else None
+
+
+class Before(NamedTuple):
+    """What a step begins with: the pool, the ticket's own state, and who knows its requester."""
+
+    ledger: Ledger
+    old: State | None
+    related_id: str | None
+
+
+def check_step(begin: Before, cause: Contract, made: list[AssignmentMade], after: Ledger) -> None:
     """Follow the assignments of one step one by one from the state before it; each must be right when it is made."""
+    before, old, related_id = begin
     now = after._replace(held=dict(before.held), waiting=dict(before.waiting), tallies=dict(before.tallies))
     if isinstance(cause, (OfferMade, OfferWithdrawn)) and (made or before != after):
         now.held.pop(cause.ticket_id, None)
         now.waiting.pop(cause.ticket_id, None)
         if isinstance(cause, OfferMade):
             now.waiting[cause.ticket_id] = work_of(
-                cause, waiting_since(old, after.now, after.now), after.policy, after.now
+                cause, waiting_since(old, after.now, after.now), after.policy, after.now, related_id
             )
     for each in made:
         work, person = rested(now.waiting.pop(each.ticket_id), now.policy, now.now), now.people.get(each.technician_id)
@@ -232,11 +253,11 @@ def test_every_assignment_keeps_every_rule_and_overtakes_nothing(
             router.driver.advance(60 * minutes_passed)
             assert Ledger.of(router).idle() == []
         router.driver.read(TICKET_ASSIGNMENTS)
-        before = Ledger.of(router)
         old = router.driver.state(offer_key(POOL, getattr(cause, "ticket_id", "")))
+        before = Before(Ledger.of(router), old, acquainted(router, cause))
         made = [event.data for event in router.send(cause) if isinstance(event.data, AssignmentMade)]
         after = Ledger.of(router)
-        check_step(before, old, cause, made, after)
+        check_step(before, cause, made, after)
         assert after.idle() == [], "work waits beside someone who could take it"
     assert router.driver.dead_letters() == []
 

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.feedback import RatingReceived, ReviewRequested, SurveyRequested, SurveySkipped
 from schemas.parts import Actor
-from schemas.routing_work import OfferWithdrawn
+from schemas.routing_work import VOID, OfferWithdrawn
 from schemas.ticket_assignments import (
     AssignmentMade,
     AssignmentOverflowed,
@@ -53,7 +53,7 @@ def assignment_made(
     """Accept the assignment of the current generation; any other is void and frees the load that it holds."""
     if not isinstance(state, Ticket) or answer.generation != state.generation or state.status not in OFFERED:
         void = OfferWithdrawn.new(
-            ticket_id=moment.ticket_id, generation=answer.generation, pool=answer.pool, reason="void: no longer offered"
+            ticket_id=moment.ticket_id, generation=answer.generation, pool=answer.pool, reason=VOID
         )
         return Outcome(None, work=(void,))
     if state.status is not Status.QUEUED:

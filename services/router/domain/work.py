@@ -75,7 +75,7 @@ class Work(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `queued_at` is when the ticket first waited; it outlives declines and reopening. `waiting_since` is when it came to
     need a technician this time: it outlives declines and new offers, not reopening. `due_at` is its next SLA target.
     `declined_by` names each person once who does not get it: those who gave it back, and by now those of `missed` who
-    rest (see `domain.missed`).
+    rest (see `domain.missed`). `related_technician_id` knows the requester by another ticket of theirs.
     """
 
     ticket_id: str

@@ -110,6 +110,7 @@ class Step:
             work.waiting_since,
             work.due_at,
             stays=member is not None and member.gone is not None,
+            requester_id=work.requester_id,
         )
         self.draft.put(offer_key(self.draft.name, work.ticket_id), held)
         if member is not None and member.technician.rostered:

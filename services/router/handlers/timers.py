@@ -8,6 +8,7 @@ from typing import Final
 
 from schemas.ticket_assignments import ReleaseReason
 from services._runtime.engine.topology import Timer
+from services.router.domain.acquaintances import Acquainted
 from services.router.domain.instants import datetime_of, microseconds_of
 from services.router.domain.missed import rests_end_at
 from services.router.domain.policy import Policy
@@ -17,7 +18,7 @@ from services.router.domain.work import loosens_at
 from services.router.state import Ended, Gone, Member, Releasing, Ruled, State, Waiting
 
 FORGET: Final = "forget"
-"""An ended offer, or a technician off the roster, is forgotten."""
+"""An ended offer, a technician off the roster, or who knew a requester, is forgotten."""
 DUTY: Final = "duty"
 """A shift begins or ends."""
 GRACE: Final = "grace"
@@ -46,7 +47,7 @@ def timers_of(state: State | None, policy: Policy, now: datetime, forget_at: dat
         case Tally():
             free_at = free_again_at(state, policy, microseconds_of(now))
             timers = (Timer(RATE, datetime_of(free_at)),) if free_at is not None else ()
-        case Ended():
+        case Ended() | Acquainted():
             timers = (Timer(FORGET, forget_at),)
         case Releasing():
             timers = (Timer(RELEASE, now + timedelta(seconds=RELEASE_SECONDS if state.slices else 0)),)

@@ -16,6 +16,7 @@ import msgspec
 from schemas.routing_work import (
     DECLINED_REASONS,
     NOT_ACCEPTED,
+    VOID,
     OfferMade,
     OfferWithdrawn,
     PresenceChanged,
@@ -25,6 +26,7 @@ from schemas.routing_work import (
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Event, Timer, Topology
+from services.router.domain.acquaintances import Acquainted, acquainted
 from services.router.domain.missed import declining, only_missed
 from services.router.domain.policy import Policy, policy_of
 from services.router.domain.shifts import shift_of
@@ -51,6 +53,7 @@ from services.router.state import (
     offer_key,
     policy_key,
     pool_of,
+    requester_key,
     tally_key,
     technician_key,
 )
@@ -59,6 +62,9 @@ SWEPT_AT_ONCE: Final = 1_000
 """How much waiting work is looked at in one decision after the policy changed."""
 GIVEN_AT_ONCE: Final = 500
 """After how many assignments such a decision leaves the rest to the next."""
+
+
+_NEVER_WORKED_ON: Final = frozenset({*DECLINED_REASONS, VOID})
 
 
 class WrongPoolError(Exception):
@@ -108,7 +114,8 @@ class Router:
             return NOTHING
         with self._step(offer.pool, event.occurred_at, context) as step:
             since = waiting_since(old, event.occurred_at, context.now)
-            new = Waiting(event.tenant, event.occurred_at, work_of(offer, since, step.policy, context.now))
+            work = work_of(offer, since, step.policy, context.now, _acquaintance_of(step, offer))
+            new = Waiting(event.tenant, event.occurred_at, work)
             step.draft.put(key, new)
             if offer.wanted_technician_id is not None:
                 step.assign_to(new, offer.wanted_technician_id, BY_HAND)
@@ -135,6 +142,8 @@ class Router:
             since = old.waiting_since if isinstance(old, (Waiting, Held)) else None
             step.draft.put(key, Ended(withdrawn.generation, since, event.occurred_at))
             if isinstance(old, Held):
+                if withdrawn.reason not in _NEVER_WORKED_ON:
+                    _acquaint(step, old, event.occurred_at)
                 if withdrawn.reason in DECLINED_REASONS:
                     step.effects.append(DeclineHeard(withdrawn.pool, in_time=withdrawn.reason != NOT_ACCEPTED))
                 step.admit(old.technician_id)
@@ -211,7 +220,7 @@ class Router:
             tally = tally_key(pool, state.technician.technician_id)
             forgotten: list[Change[State]] = [Change(tally, None)] if context.get(tally) is not None else []
             return Decision(state=None, changes=forgotten)
-        return Decision(state=None) if isinstance(state, Ended) else NOTHING
+        return Decision(state=None) if isinstance(state, (Ended, Acquainted)) else NOTHING
 
     def _time_passed(self, step: Step, member: Member) -> None:
         """A shift began or ended, or a grace did."""
@@ -293,8 +302,10 @@ def waiting_since(old: State | None, occurred_at: datetime, now: datetime) -> da
     return now
 
 
-def work_of(offer: OfferMade, waiting_since: datetime, policy: Policy, now: datetime) -> Work:
-    """What of an offer the decision looks at."""
+def work_of(
+    offer: OfferMade, waiting_since: datetime, policy: Policy, now: datetime, related_technician_id: str | None
+) -> Work:
+    """What of an offer the decision looks at, beside who knows its requester by other tickets."""
     missed: tuple[Missed, ...] = ()
     if offer.missed:
         missed = only_missed((Missed(each.technician_id, each.missed_at) for each in offer.missed), offer.declined_by)
@@ -315,9 +326,32 @@ def work_of(offer: OfferMade, waiting_since: datetime, policy: Policy, now: date
         product=offer.product,
         tier=offer.tier,
         requester_id=offer.requester_id,
-        related_technician_id=offer.related_technician_id,
+        related_technician_id=related_technician_id,
         missed=missed,
     )
+
+
+def _acquaintance_of(step: Step, offer: OfferMade) -> str | None:
+    """Who knows the requester of an offer by another ticket; None where nobody does."""
+    requester_id = offer.requester_id
+    if requester_id is None:
+        return None
+    at_work_id = step.pool.at_work_for.last(requester_id, offer.ticket_id)
+    if at_work_id is not None:
+        return at_work_id
+    known = step.draft.get(requester_key(step.draft.name, requester_id))
+    return known.technician_id if isinstance(known, Acquainted) else None
+
+
+def _acquaint(step: Step, held: Held, until: datetime) -> None:
+    """Note who worked for the requester of a ticket that is over."""
+    if held.requester_id is None:
+        return
+    key = requester_key(step.draft.name, held.requester_id)
+    known = step.draft.get(key)
+    noted = acquainted(known if isinstance(known, Acquainted) else None, held.technician_id, until)
+    if noted is not None:
+        step.draft.put(key, noted)
 
 
 def _technician(context: Context, pool: str, technician_id: str) -> Technician:

@@ -36,8 +36,8 @@ def waiting(ticket_id: str) -> Waiting:
     return Waiting("acme", NOON, work(ticket_id))
 
 
-def held(generation: int, technician_id: str, weight: int) -> Held:
-    return Held(generation, technician_id, weight, "acme", "P2", NOON, NOON)
+def held(generation: int, technician_id: str, weight: int, requester_id: str | None = None) -> Held:
+    return Held(generation, technician_id, weight, "acme", "P2", NOON, NOON, requester_id=requester_id)
 
 
 STATES: dict[str, State] = {
@@ -49,6 +49,9 @@ STATES: dict[str, State] = {
     offer_key(POOL, "T-3"): held(1, "visitor", 1),
     offer_key(POOL, "T-4"): waiting("T-4"),
     offer_key(POOL, "T-5"): Ended(2),
+    offer_key(POOL, "T-6"): held(1, "visitor", 1, "c-2"),
+    offer_key(POOL, "T-7"): held(1, "visitor", 1, "c-1"),
+    offer_key(POOL, "T-8"): held(1, "guest", 1, "c-1"),
 }
 
 
@@ -69,7 +72,7 @@ def seen(roster: Roster) -> dict[str, object]:
 
 def test_load_is_the_sum_of_the_weights_held() -> None:
     roster = pools_of(STATES).pool(POOL).roster
-    assert seen(roster)["loads"] == {"an": 3, "bo": 0, "chen": 0, "visitor": 1}
+    assert seen(roster)["loads"] == {"an": 3, "bo": 0, "chen": 0, "visitor": 3}
     assert seen(roster)["groups"] == [
         (
             profile_of(AN, Policy()),
@@ -87,6 +90,18 @@ def test_the_view_does_not_depend_on_the_order_of_restoring() -> None:
         pools = pools_of({key: STATES[key] for key in keys})
         assert seen(pools.pool(POOL).roster) == expected
         assert len(pools.pool(POOL).queue) == 1
+        assert known(pools) == {"c-1": "guest", "c-2": "visitor", "c-3": None}
+
+
+def known(pools: Pools, ticket_id: str = "T-new") -> dict[str, str | None]:
+    at_work_for = pools.pool(POOL).at_work_for
+    return {each: at_work_for.last(each, ticket_id) for each in ("c-1", "c-2", "c-3")}
+
+
+def test_a_requester_is_known_by_other_tickets_than_the_one_that_is_looked_at() -> None:
+    pools = pools_of(STATES)
+    assert known(pools, "T-8")["c-1"] == "visitor"
+    assert known(pools, "T-6")["c-2"] is None
 
 
 def test_taking_all_states_out_leaves_an_empty_pool() -> None:
@@ -96,6 +111,7 @@ def test_taking_all_states_out_leaves_an_empty_pool() -> None:
     roster = pools.pool(POOL).roster
     assert [*roster.able(ANY).groups, *roster.able(ANY._replace(skills=frozenset({"db"}))).groups] == []
     assert (roster.members, roster.load_of("an"), len(pools.pool(POOL).queue)) == (0, 0, 0)
+    assert len(pools.pool(POOL).at_work_for) == 0
 
 
 def test_pools_of_a_partition_are_apart_even_with_separators_in_their_names() -> None:
@@ -127,13 +143,15 @@ def decide_and_raise(pools: Pools) -> None:
         draft.put(offer_key(POOL, "T-9"), waiting("T-9"))
         draft.put(technician_key(POOL, "an"), Member(msgspec.structs.replace(AN, presence=Presence.AWAY)))
         draft.put(technician_key(POOL, "bo"), None)
+        draft.put(offer_key(POOL, "T-6"), held(2, "bo", 1, "c-3"))
+        draft.put(offer_key(POOL, "T-8"), Ended(1))
         raise LookupError
 
 
 def test_a_draft_leaves_the_view_as_it_found_it_even_when_the_decision_raises() -> None:
     pools = pools_of(STATES)
-    before = seen(pools.pool(POOL).roster)
+    before, known_before = seen(pools.pool(POOL).roster), known(pools)
     with pytest.raises(LookupError):
         decide_and_raise(pools)
-    assert seen(pools.pool(POOL).roster) == before
+    assert (seen(pools.pool(POOL).roster), known(pools)) == (before, known_before)
     assert len(pools.pool(POOL).queue) == 1
