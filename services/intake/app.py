@@ -33,6 +33,7 @@ from services.intake.adapters.requests import RequestGateway
 from services.intake.adapters.rule_file import load_rules
 from services.intake.adapters.threads import ThreadIndex
 from services.intake.api.access import Gatekeeper
+from services.intake.api.bulk import BulkGateway, bulk_router
 from services.intake.api.commands import SOURCE, CommandGateway, commands_router
 from services.intake.api.idempotency import IdempotencyStore
 from services.intake.api.progress import ProgressPage, progress_router
@@ -86,6 +87,8 @@ class Edges:
         commands = CommandGateway(self.views, self.producer, calls, clock, settings.public_url)
         audits = audited_route(self.producer, settings.secret, clock, source=SOURCE)
         audited = APIRouter(tags=["commands"], route_class=audits)
+        bulk = BulkGateway(self.views, self.producer, calls, clock, settings.public_url)
+        bulks = APIRouter(tags=["commands"], route_class=audits)
         submission = Submission(
             requests=self.requests,
             views=self.views,
@@ -99,6 +102,7 @@ class Edges:
         routers = (
             requests_router(gatekeeper, submission),
             commands_router(gatekeeper, commands, audited),
+            bulk_router(gatekeeper, bulk, bulks),
             queries_router(gatekeeper, self.views),
             progress_router(ProgressPage(ZoneInfo(settings.timezone)), self.views, settings.secret, clock),
         )

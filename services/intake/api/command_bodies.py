@@ -1,13 +1,17 @@
 """What the commands take besides the ticket and the caller."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field
 
 from schemas.vocabulary import Name, Priority, Sequence, Status
 from services._runtime.web.closed_json import Body
 
+BULK_TICKETS_MAX: Final = 200
+"""So many tickets in one call: their commands and audit records are written together, within the producer's bound."""
+
 _Reason = Annotated[str, Field(min_length=1, max_length=500)]
+_TicketId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{3,64}$")]
 _Prose = Annotated[str, Field(min_length=1, max_length=50_000)]
 
 
@@ -81,7 +85,13 @@ class TransferBody(Body):
 class MergeBody(Body):
     """The ticket that goes on instead."""
 
-    into_ticket_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{3,64}$")]
+    into_ticket_id: _TicketId
+
+
+class TicketsBody(Body):
+    """Which tickets are meant."""
+
+    ticket_ids: Annotated[list[_TicketId], Field(min_length=1, max_length=BULK_TICKETS_MAX)]
 
 
 class CommandAccepted(BaseModel):
