@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from confluent_kafka import Producer
@@ -24,11 +25,13 @@ from deploy.local.demo.report import Report
 from deploy.local.demo.scale import SMALL
 from deploy.local.demo.scenario import play
 from deploy.local.folders import BUILD, REPOSITORY
+from deploy.local.waiting import until
 from deploy.monitoring.generated import DASHBOARDS
 from schemas.topics import INTAKE_REQUESTS
 from services._runtime.metrics import LABELS
 from services._runtime.operations.progress import PROCESSORS
 from tests.e2e.bed import Bed, hurried_directory, running_stack
+from tests.e2e.boards import SEEN_SECONDS, caller, watching
 from tests.e2e.watching import Alarms, Prometheus, metrics_of, webhook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -202,6 +205,37 @@ def test_the_doctor_finds_nothing_that_fails_in_a_well_stack_and_says_what_does_
     failed = [line.split(maxsplit=1)[1] for line in lines if line.startswith("FAIL")]
     assert status == 1
     assert [line.split("  ")[0] for line in failed] == ["brokers", "Redis"]
+
+
+def test_what_a_coordinator_does_is_on_everyones_board_a_moment_later(loop: Loop) -> None:
+    """Of the last: it spoils the account. Command, ledger, router, changelog, view and stream, for two who watch."""
+    stack, pool = loop.bed.stack, "technical-support"
+    boss = caller(stack.secret, "coordinator-hu", "coordinator")
+    board, api = stack.services["router"].url, stack.services["intake"].url
+    people = [each["technician_id"] for each in yaml.safe_load(loop.directory.read_text("utf-8"))["technicians"]]
+    request = {
+        "channel": "phone",
+        "external_id": "board",
+        "requester": {"requester_id": "board-1", "language": "en"},
+        "subject": "A board to watch",
+        "body": "Nothing is wrong.",
+        "issue_type": "malfunction",
+    }
+    with (
+        httpx.Client(timeout=SEEN_SECONDS, headers=boss) as client,
+        watching(board, pool, boss) as one,
+        watching(board, pool, caller(stack.secret, people[0], "technician")) as other,
+    ):
+        asked = client.post(f"{api}/v1/requests", json=request, headers=caller(stack.secret, "desk", "system"))
+        ticket_id = asked.json()["ticket_id"]
+        first = one.wait_for_someone(ticket_id)
+        wanted = next(each for each in people if each != first)
+        shown = f"{api}/v1/tickets/{ticket_id}"
+        until(lambda: client.get(shown).status_code == httpx.codes.OK, SEEN_SECONDS, "intake shows the ticket")
+        done = client.post(f"{api}/v1/bulk/assign", json={"ticket_ids": [ticket_id], "technician_id": wanted})
+        assert (done.status_code, done.json()["accepted"]) == (202, 1), done.text
+        took = [each.wait_for(ticket_id, wanted) for each in (one, other)]
+    print(f"on both boards {max(took):.2f} s after the command was taken")
 
 
 def test_a_dead_letter_reaches_whoever_is_to_be_told(loop: Loop) -> None:

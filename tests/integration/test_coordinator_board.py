@@ -112,6 +112,19 @@ def test_held_work_dragged_onto_the_queue_is_given_back(site: Site) -> None:
     site.wait_for(lambda: site.holds("li.na", "T-5"), "the most urgent one has taken the place")
 
 
+def test_several_tickets_are_picked_and_given_away_together(site: Site) -> None:
+    site.sign_in("coordinator")
+    site.wait_until_live()
+    for ticket_id in ("T-4", "T-5"):
+        site.card(ticket_id).find_element(By.CSS_SELECTOR, ".pick").click()
+    assert site.script("return document.querySelectorAll('.card.picked').length") == 2
+    site.drag(site.card("T-4"), site.person("zhao.min"))
+    commands = site.carry_out(2)
+    assert {(each.ticket_id, each.technician_id) for each in commands} == {("T-4", "zhao.min"), ("T-5", "zhao.min")}
+    site.wait_for(lambda: site.holds("zhao.min", "T-4") and site.holds("zhao.min", "T-5"), "both have moved")
+    assert site.script("return document.querySelectorAll('.card.picked').length") == 0
+
+
 def test_on_a_phone_a_technician_is_chosen_from_a_list_and_nothing_is_wider_than_the_screen(site: Site) -> None:
     site.browser.set_window_size(*PHONE)
     try:

@@ -1,4 +1,5 @@
-// What a coordinator does on the board: drag a ticket onto a technician or back onto the queue, or choose from a list.
+// What a coordinator does on the board: drag a ticket onto a technician or back onto the queue, or choose from a list;
+// with several picked, the same for all of them.
 // Each is asked of the server; what becomes of it comes by the stream, as to everyone who watches.
 "use strict";
 (() => {
@@ -8,6 +9,7 @@
   const said = document.querySelector("#said");
   if (!main || !chooser) return;
   const asked = new Map(); // ticket -> {holder before, timer}
+  const picked = new Set(); // tickets that the next action is meant for together
   let dragged = null, chosen = null;
 
   const holderOf = (card) => card.dataset.holder ?? "";
@@ -62,18 +64,44 @@
       const card = cardOf(ticket);
       if (!card || holderOf(card) !== holder) forget(ticket);
     }
+    for (const ticket of picked) {
+      if (!cardOf(ticket)) picked.delete(ticket);
+    }
     for (const card of main.querySelectorAll(".card[data-ticket]")) {
+      const isPicked = picked.has(card.dataset.ticket);
       card.querySelector(".asked").hidden = !asked.has(card.dataset.ticket);
+      card.classList.toggle("picked", isPicked);
+      card.querySelector(".pick").setAttribute("aria-pressed", isPicked);
     }
   }
   main.addEventListener("board:shown", mark);
 
-  const assign = (card, technician) => {
-    if (technician !== holderOf(card)) ask("assign", card, { technician_id: technician });
-  };
-  const release = (card) => {
-    if (holderOf(card)) ask("release", card, {});
-  };
+  // ── picking several ──
+  function pick(card) {
+    const { ticket } = card.dataset;
+    if (!picked.delete(ticket)) picked.add(ticket);
+    mark();
+  }
+
+  // What is done to a picked card is meant for all that are picked in its pool; done to another, for that one alone.
+  function meant(card) {
+    if (!picked.has(card.dataset.ticket)) return [card];
+    return [...picked].map(cardOf).filter((each) => each?.dataset.pool === card.dataset.pool);
+  }
+
+  function toAll(card, act) {
+    const cards = meant(card);
+    cards.forEach((each) => picked.delete(each.dataset.ticket));
+    cards.forEach(act);
+    mark();
+  }
+
+  const assign = (card, technician) => toAll(card, (each) => {
+    if (technician !== holderOf(each)) ask("assign", each, { technician_id: technician });
+  });
+  const release = (card) => toAll(card, (each) => {
+    if (holderOf(each)) ask("release", each, {});
+  });
 
   // ── dragging ──
   function target(event) {
@@ -120,7 +148,8 @@
   // ── choosing ──
   function choose(card) {
     chosen = card.dataset.ticket;
-    chooser.querySelector("h2").textContent = chooser.dataset.title.replace("{ticket}", chosen);
+    const others = meant(card).length - 1;
+    chooser.querySelector("h2").textContent = chooser.dataset.title.replace("{ticket}", others ? `${chosen} +${others}` : chosen);
     const people = [...main.querySelectorAll(".person")].filter((each) => each.dataset.pool === card.dataset.pool);
     chooser.querySelector("ul").replaceChildren(...people.filter((each) => each.dataset.technician !== holderOf(card)).map(entry));
     chooser.showModal();
@@ -137,10 +166,11 @@
   }
 
   main.addEventListener("click", (event) => {
-    const button = event.target.closest?.(".assign, .release");
+    const button = event.target.closest?.(".pick, .assign, .release");
     const card = button?.closest(".card");
     if (!card) return;
-    if (button.matches(".assign")) choose(card);
+    if (button.matches(".pick")) pick(card);
+    else if (button.matches(".assign")) choose(card);
     else release(card);
   });
   main.addEventListener("keydown", (event) => {
