@@ -41,11 +41,9 @@ class Watcher:
         """Whoever the board shows the ticket with first; fails after a bound."""
         return self._wait(ticket_id, lambda _: True)
 
-    def wait_for(self, ticket_id: str, technician_id: str) -> float:
-        """Seconds until the board shows the ticket with this technician; fails after a bound."""
-        began_seconds = _CLOCK.monotonic_seconds()
+    def wait_for(self, ticket_id: str, technician_id: str) -> None:
+        """Return once the board shows the ticket with this technician; fails after a bound."""
         self._wait(ticket_id, lambda holder_id: holder_id == technician_id)
-        return _CLOCK.monotonic_seconds() - began_seconds
 
     def _wait(self, ticket_id: str, is_meant: Callable[[str], bool]) -> str:
         ends_at_seconds = _CLOCK.monotonic_seconds() + SEEN_SECONDS

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -234,8 +235,10 @@ def test_what_a_coordinator_does_is_on_everyones_board_a_moment_later(loop: Loop
         until(lambda: client.get(shown).status_code == httpx.codes.OK, SEEN_SECONDS, "intake shows the ticket")
         done = client.post(f"{api}/v1/bulk/assign", json={"ticket_ids": [ticket_id], "technician_id": wanted})
         assert (done.status_code, done.json()["accepted"]) == (202, 1), done.text
-        took = [each.wait_for(ticket_id, wanted) for each in (one, other)]
-    print(f"on both boards {max(took):.2f} s after the command was taken")
+        taken_seconds = time.monotonic()
+        for each in (one, other):
+            each.wait_for(ticket_id, wanted)
+    print(f"on both boards {time.monotonic() - taken_seconds:.2f} s after the command was taken")
 
 
 def test_a_dead_letter_reaches_whoever_is_to_be_told(loop: Loop) -> None:
