@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from deploy.local.folders import BUILD, REPOSITORY
 from deploy.local.waiting import until
 from deploy.monitoring.generated import DASHBOARDS
 from schemas.topics import INTAKE_REQUESTS
+from services._runtime.clock import SystemClock
 from services._runtime.metrics import LABELS
 from services._runtime.operations.progress import PROCESSORS
 from tests.e2e.bed import Bed, hurried_directory, running_stack
@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 WATCHED_SECONDS = 240
 """Further back than the run began."""
 ALERT_SECONDS = 60.0
+CLOCK = SystemClock()
 PROMTOOL = shutil.which("promtool") or "promtool"
 SERIES_MAX = 4_000
 FROM_PROMETHEUS = {"__name__", "job", "instance", "service", "le"}
@@ -235,10 +236,10 @@ def test_what_a_coordinator_does_is_on_everyones_board_a_moment_later(loop: Loop
         until(lambda: client.get(shown).status_code == httpx.codes.OK, SEEN_SECONDS, "intake shows the ticket")
         done = client.post(f"{api}/v1/bulk/assign", json={"ticket_ids": [ticket_id], "technician_id": wanted})
         assert (done.status_code, done.json()["accepted"]) == (202, 1), done.text
-        taken_seconds = time.monotonic()
+        taken_seconds = CLOCK.monotonic_seconds()
         for each in (one, other):
             each.wait_for(ticket_id, wanted)
-    print(f"on both boards {time.monotonic() - taken_seconds:.2f} s after the command was taken")
+    print(f"on both boards {CLOCK.monotonic_seconds() - taken_seconds:.2f} s after the command was taken")
 
 
 def test_a_dead_letter_reaches_whoever_is_to_be_told(loop: Loop) -> None:

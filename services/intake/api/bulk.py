@@ -5,9 +5,9 @@ its caller, its key, its moment. What is set free comes to the routers as offers
 """
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -91,15 +91,9 @@ class BulkGateway:
     async def send(self, call: BulkCall, action: str, body: TicketsBody, command_on: CommandOn) -> BulkAccepted:
         """Returns once Kafka has every command; raises `Unavailable` or a `Problem` (422), then some may be written."""
         asked = f"bulk {action}\n".encode() + msgspec.json.encode(body.model_dump(mode="json"))
-        now = self._clock.now()
-        if call.key is None:
-            return await self._write(call, action, body.ticket_ids, command_on, secrets.token_hex(16), now)
-        begun = await self._calls.begin(call.principal, call.key, asked, now=now)
-        if begun.answer is not None:
-            return BulkAccepted.model_validate(begun.answer)
-        done = await self._write(call, action, body.ticket_ids, command_on, call.key, begun.received_at)
-        await self._calls.finish(call.principal, call.key, begun, done.model_dump())
-        return done
+        write = partial(self._write, call, action, body.ticket_ids, command_on)
+        answer = await self._calls.once(call.principal, call.key, asked, write, now=self._clock.now())
+        return BulkAccepted.model_validate(answer)
 
     async def _write(
         self, call: BulkCall, action: str, named: Sequence[str], command_on: CommandOn, key: str, at: datetime

@@ -1,7 +1,8 @@
 """`POST /v1/tickets/{ticket_id}/…`: what technicians, coordinators, requesters and other systems want done."""
 
-import secrets
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
@@ -91,17 +92,11 @@ class CommandGateway:
     async def send(self, call: Call, action: str, data: Contract) -> CommandAccepted:
         """Returns once Kafka has the command and its audit record; raises `Unavailable` or a `Problem` (422)."""
         asked = f"{action}\n{call.ticket_id}\n".encode() + msgspec.json.encode(data)
-        now = self._clock.now()
-        if call.key is None:
-            return await self._write(call, action, data, secrets.token_hex(16), at=now)
-        begun = await self._calls.begin(call.principal, call.key, asked, now=now)
-        if begun.answer is not None:
-            return CommandAccepted.model_validate(begun.answer)
-        accepted = await self._write(call, action, data, call.key, at=begun.received_at)
-        await self._calls.finish(call.principal, call.key, begun, accepted.model_dump())
-        return accepted
+        write = partial(self._write, call, action, data)
+        answer = await self._calls.once(call.principal, call.key, asked, write, now=self._clock.now())
+        return CommandAccepted.model_validate(answer)
 
-    async def _write(self, call: Call, action: str, data: Contract, key: str, *, at: Any) -> CommandAccepted:
+    async def _write(self, call: Call, action: str, data: Contract, key: str, at: datetime) -> CommandAccepted:
         command_id, records = command_records(
             call.principal,
             source=SOURCE,

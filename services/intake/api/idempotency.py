@@ -4,12 +4,15 @@ What is kept in Redis only saves work and tells mistakes apart. That nothing is 
 from the key, so losing Redis loses no safety.
 """
 
+import secrets
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import Header
+from pydantic import BaseModel
 
 from services._runtime.redis_client import RedisClient, tenant_key
 from services._runtime.web.problems import Problem
@@ -67,6 +70,28 @@ class IdempotencyStore:
                 "This Idempotency-Key (or external_id) stands for a call with another body. Use a new one for this.",
             )
         return known
+
+    async def once(
+        self,
+        principal: Principal,
+        key: str | None,
+        call: bytes,
+        carry_out: Callable[[str, datetime], Awaitable[BaseModel]],
+        *,
+        now: datetime,
+    ) -> dict[str, Any]:
+        """The answer of `carry_out`, or the one that the call got before; without a key it is carried out each time.
+
+        `carry_out` is given what names the call, and when it was first received. Raises as it and as `begin`.
+        """
+        if key is None:
+            return (await carry_out(secrets.token_hex(16), now)).model_dump()
+        begun = await self.begin(principal, key, call, now=now)
+        if begun.answer is not None:
+            return begun.answer
+        answer = (await carry_out(key, begun.received_at)).model_dump()
+        await self.finish(principal, key, begun, answer)
+        return answer
 
     async def finish(self, principal: Principal, key: str, begun: Remembered, answer: dict[str, Any]) -> None:
         """Keep the answer of a call that was carried out."""
