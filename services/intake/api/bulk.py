@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -18,8 +18,9 @@ from schemas.contract import Contract
 from schemas.ticket_commands import AssignTicket, ChangeStatus, ReleaseTicket, TransferTicket
 from schemas.vocabulary import Name, Status
 from services._runtime.clock import Clock
-from services._runtime.kafka.producer import EventProducer
+from services._runtime.kafka.producer import EventProducer, Outgoing
 from services._runtime.web.access import COORDINATOR, SYSTEM, TECHNICIAN, actor_of
+from services._runtime.web.audited import audit_record
 from services._runtime.web.closed_json import AsJson
 from services._runtime.web.commanding import command_records
 from services._runtime.web.edge import traceparent_of
@@ -31,6 +32,9 @@ from services.intake.api.commands import SOURCE
 from services.intake.api.idempotency import IdempotencyKey, IdempotencyStore
 from services.intake.api.ports import Views
 from services.intake.api.tickets import visible_ticket
+
+LOOKED_UP_AT_ONCE: Final = 16
+"""So many tickets are asked for together, so that one bulk leaves connections to the read model to others."""
 
 CommandOn = Callable[[str], Contract]
 """The command for one ticket, given the ticket's id."""
@@ -98,14 +102,14 @@ class BulkGateway:
     async def _write(
         self, call: BulkCall, action: str, named: Sequence[str], command_on: CommandOn, key: str, at: datetime
     ) -> BulkAccepted:
-        found = await asyncio.gather(*(self._found(call.principal, each) for each in named))
         outcomes: dict[str, BulkOutcome] = {}
-        records = []
-        for ticket_id, problem in found:
+        records: list[Outgoing] = []
+        for ticket_id, problem in await self._look_up(call.principal, named):
             if ticket_id in outcomes:
                 continue
             if problem is not None:
                 outcomes[ticket_id] = BulkOutcome(ticket_id=ticket_id, outcome="refused", problem=problem.document())
+                records.append(_refusal(call, action, ticket_id, problem, key, at))
                 continue
             command_id, written = command_records(
                 call.principal,
@@ -126,6 +130,13 @@ class BulkGateway:
             )
         await self._producer.send_all(records)
         return _summed([*outcomes.values()])
+
+    async def _look_up(self, principal: Principal, named: Sequence[str]) -> list[tuple[str, Problem | None]]:
+        found: list[tuple[str, Problem | None]] = []
+        for start in range(0, len(named), LOOKED_UP_AT_ONCE):
+            some = named[start : start + LOOKED_UP_AT_ONCE]
+            found += await asyncio.gather(*(self._found(principal, each) for each in some))
+        return found
 
     async def _found(self, principal: Principal, ticket_id: str) -> tuple[str, Problem | None]:
         """The canonical id of a ticket that the caller may act on, or the id as named and what is wrong with it."""
@@ -201,6 +212,20 @@ def _calls_by(gatekeeper: Gatekeeper, *roles: str) -> Callable[..., Awaitable[Bu
 def _assigning(call: BulkCall, technician_id: Name) -> CommandOn:
     actor = actor_of(call.principal)
     return lambda each: AssignTicket.new(ticket_id=each, actor=actor, technician_id=technician_id)
+
+
+def _refusal(call: BulkCall, action: str, ticket_id: str, problem: Problem, key: str, at: datetime) -> Outgoing:
+    """The audit record of a ticket that was refused alone."""
+    return audit_record(
+        call.principal,
+        source=SOURCE,
+        action=action,
+        entity=ticket_id,
+        outcome=f"refused: {problem.code}",
+        cause=f"bulk {action} {ticket_id} {key}",
+        at=at,
+        traceparent=call.traceparent,
+    )
 
 
 def _summed(outcomes: list[BulkOutcome]) -> BulkAccepted:

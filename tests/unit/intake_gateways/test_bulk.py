@@ -19,7 +19,7 @@ from services._runtime.web.audited import audited_route
 from services._runtime.web.tokens import issue_access
 from services._runtime.web.web import create_web
 from services.intake.api.access import Gatekeeper
-from services.intake.api.bulk import BulkGateway, bulk_router
+from services.intake.api.bulk import LOOKED_UP_AT_ONCE, BulkGateway, bulk_router
 from services.intake.api.command_bodies import BULK_TICKETS_MAX
 from services.intake.api.commands import SOURCE
 from services.intake.api.idempotency import IdempotencyStore
@@ -27,7 +27,7 @@ from tests.kafka_stand_in import KafkaStandIn
 from tests.served import SECRET
 
 NOW: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-TICKETS: Final = [ticket_id("acme", "portal", str(number)) for number in range(5)]
+TICKETS: Final = [ticket_id("acme", "portal", str(number)) for number in range(2 * LOOKED_UP_AT_ONCE + 1)]
 STRANGE: Final = ticket_id("other", "portal", "theirs")
 
 
@@ -142,6 +142,7 @@ def test_a_ticket_that_is_not_the_callers_is_refused_alone_and_the_others_go_on(
     assert [each["outcome"] for each in told["outcomes"]] == ["accepted", "refused", "accepted"]
     assert told["outcomes"][1]["problem"]["type"] == "urn:aftercare:problem:ticket-not-found"
     assert [each.ticket_id for each in site.kafka.commands()] == TICKETS[:2]
+    assert site.audits()[1] == ("boss", "release", STRANGE, "refused: ticket-not-found")
 
 
 def test_a_ticket_named_twice_and_in_other_letters_gets_one_command(site: Site) -> None:
@@ -172,7 +173,9 @@ def test_without_kafka_nothing_is_accepted(site: Site) -> None:
     answer = site.post("release", {"ticket_ids": TICKETS, "reason": "a course"}, key="k")
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     site.kafka.gone = False
-    assert site.post("release", {"ticket_ids": TICKETS, "reason": "a course"}, key="k").json()["accepted"] == 5
+    assert site.post("release", {"ticket_ids": TICKETS, "reason": "a course"}, key="k").json()["accepted"] == len(
+        TICKETS
+    )
 
 
 @pytest.mark.parametrize(
