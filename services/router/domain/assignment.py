@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.routing_policy import RoutingFilter
 from services.router.domain import filters
-from services.router.domain.able import Able, Front, Walk
+from services.router.domain.able import Able, Front
 from services.router.domain.filters import capacity
 from services.router.domain.roster import Place, Roster
 from services.router.domain.weights.total import Moment, Person, parts_of
@@ -84,6 +84,7 @@ def bars(work: Work, roster: Roster) -> dict[str, frozenset[str]]:
     return {filters.CONFLICT: frozenset(conflicts), filters.DECLINED: frozenset(declined)}
 
 
+_NOBODY: Final[frozenset[str]] = frozenset()
 _NONE_YET: Final = {filters.OWNER: 0, filters.CONFLICT: 0, filters.DECLINED: 0}
 
 
@@ -102,7 +103,9 @@ class _Contest:
         """Count whom the filters of this very ticket drop; return those whom declines and conflicts do."""
         if self._requirement.only is not None:
             dropped[filters.OWNER] = able.ready - able.full - self._fits(self._requirement.only, able)
-        barred: frozenset[str] = frozenset()
+        barred = _NOBODY
+        if not self._work.declined_by and not self._roster.conflicted(self._work.requester_id):
+            return barred
         for name, ids in bars(self._work, self._roster).items():
             if ids:
                 asked = ids if self._requirement.only is None else ids & {self._requirement.only}
@@ -116,15 +119,16 @@ class _Contest:
         ranks = sorted(known.values())[:PLACES]
         if self._requirement.only is not None:
             return ranks
-        walk = Walk(able)
-        while (front := walk.next()) is not None:
+        # With nobody named, and no part that a front only bounds, the walk is already in the order of ranks.
+        in_order = not (known or self._policy.fairness_factor or self._policy.idle_factor)
+        for front in able.walk():
             if len(ranks) >= PLACES and self._is_behind(front, ranks[-1]):
                 break
-            walk.go_on(front)
             if front.technician_id not in barred and front.technician_id not in known:
                 insort(ranks, self._rank_of(front))
+                if in_order and len(ranks) == PLACES:
+                    break
                 del ranks[PLACES:]
-        walk.end()
         return ranks
 
     def _is_behind(self, front: Front, third: Rank) -> bool:
@@ -151,6 +155,8 @@ class _Contest:
     def _known(self, barred: frozenset[str]) -> Iterator[str]:
         """Those whom a weigher or a filter of this very ticket names, who may rank higher than their cell."""
         work, requirement = self._work, self._requirement
+        if work.last_technician_id is work.related_technician_id is work.requester_id is None:
+            return  # nothing is known of most new tickets; a named owner follows from the requester
         owner = self._policy.owners.get(work.requester_id) if work.requester_id is not None else None
         named = (work.last_technician_id, work.related_technician_id, owner, requirement.only)
         for technician_id in dict.fromkeys(named):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from typing import NamedTuple
 
+from services.router.domain.filters import OF_STANDING
 from services.router.domain.work import Profile
 
 Line = tuple[int, str]
@@ -20,62 +20,114 @@ class Cell(NamedTuple):
     assigned_weight: int
 
 
+class Head(NamedTuple):
+    """A group as work of one weight sees it: those each standing drops, the ready ones, and those of them who are full.
+
+    `away` is in the order of `filters.OF_STANDING`. `first` is the number of the first cell that has room, None where
+    none has.
+    """
+
+    away: tuple[int, ...]
+    ready: int
+    full: int
+    first: int | None
+
+
+NOBODY = Head((0,) * len(OF_STANDING), 0, 0, None)
+
+
 class Group:
     """How many there are, how many of them each standing drops, and the ready ones in cells.
 
     `watchers` are sets of numbers, each with the number under which the group is to be put there when it changes.
     """
 
-    __slots__ = ("away", "by_load", "cells", "members", "order", "profile", "ready", "watchers")
+    __slots__ = ("_by_load", "_heads", "away", "cells", "members", "order", "profile", "ready", "watchers")
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.members = 0
         self.ready = 0
-        self.away: Counter[str] = Counter()
-        self.by_load: Counter[int] = Counter()
+        self.away = NOBODY.away
         self.cells: dict[Cell, list[Line]] = {}
         self.order: list[Cell] = []
         self.watchers: list[tuple[set[int], int]] = []
+        self._by_load: dict[int, int] = {}
+        self._heads: dict[int, Head] = {}
 
     def put(self, cell: Cell, line: Line) -> None:
         """Someone ready takes their place."""
+        self._put(cell, line)
+        self._changed()
+
+    def take(self, cell: Cell, line: Line) -> None:
+        """Someone leaves their place."""
+        self._take(cell, line)
+        self._changed()
+
+    def move(self, cell: Cell, line: Line, to_cell: Cell, to_line: Line) -> None:
+        """Someone takes another place."""
+        if self.ready == 1:
+            # Among experts most groups are of one person, who needs no sorting.
+            self.cells, self.order, self._by_load = {to_cell: [to_line]}, [to_cell], {to_cell.load: 1}
+        else:
+            self._take(cell, line)
+            self._put(to_cell, to_line)
+        self._changed()
+
+    def drop(self, reason: str, count: int) -> None:
+        """So many more (or, negative, fewer) are dropped by a standing."""
+        place = OF_STANDING.index(reason)
+        self.away = (*self.away[:place], self.away[place] + count, *self.away[place + 1 :])
+        self._changed()
+
+    def head(self, highest_load: int) -> Head:
+        """What work sees that fits on this load; kept until the group changes, since many kinds of work ask it."""
+        head = self._heads.get(highest_load)
+        if head is None:
+            head = self._heads[highest_load] = self._head(highest_load)
+        return head
+
+    def first_from(self, number: int, highest_load: int) -> int | None:
+        """The number of the first cell from `number` on that has room."""
+        order = self.order
+        for each in range(number, len(order)):
+            if order[each].load <= highest_load:
+                return each
+        return None
+
+    def _head(self, highest_load: int) -> Head:
+        full = 0
+        for held, count in self._by_load.items():
+            if held > highest_load:
+                full += count
+        ready = self.ready
+        return Head(self.away, ready, full, self.first_from(0, highest_load) if full < ready else None)
+
+    def _put(self, cell: Cell, line: Line) -> None:
         self.ready += 1
-        self.by_load[cell.load] += 1
+        self._by_load[cell.load] = self._by_load.get(cell.load, 0) + 1
         standing = self.cells.get(cell)
         if standing is None:
             self.cells[cell] = [line]
             insort(self.order, cell)
         else:
             insort(standing, line)
-        self._changed()
 
-    def take(self, cell: Cell, line: Line) -> None:
-        """Someone leaves their place."""
+    def _take(self, cell: Cell, line: Line) -> None:
         self.ready -= 1
-        self.by_load[cell.load] -= 1
-        if not self.by_load[cell.load]:
-            del self.by_load[cell.load]
+        left = self._by_load[cell.load] - 1
+        if left:
+            self._by_load[cell.load] = left
+        else:
+            del self._by_load[cell.load]
         standing = self.cells[cell]
         del standing[bisect_left(standing, line)]
         if not standing:
             del self.cells[cell]
             del self.order[bisect_left(self.order, cell)]
-        self._changed()
-
-    def drop(self, reason: str, count: int) -> None:
-        """So many more (or, negative, fewer) are dropped by a standing."""
-        self.away[reason] += count
-        self._changed()
-
-    def count_over(self, load: int) -> int:
-        """How many ready ones hold more than this."""
-        over = 0
-        for held, count in self.by_load.items():
-            if held > load:
-                over += count
-        return over
 
     def _changed(self) -> None:
+        self._heads.clear()
         for numbers, number in self.watchers:
             numbers.add(number)

@@ -269,9 +269,8 @@ class Roster:
         group, tally = old.group, self.tally_of(technician_id)
         new = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
         if new.cell != old.cell or new.line != old.line:
-            group.take(old.cell, old.line)
             self._places[technician_id] = new
-            group.put(new.cell, new.line)
+            group.move(old.cell, old.line, new.cell, new.line)
 
     def _cell(self, technician_id: str, group: Group, tally: Tally) -> Cell:
         policy, held = self.policy, self._loads.get(technician_id, 0)
