@@ -31,6 +31,12 @@ from services.router.domain.work import (
 STALE_MIN: Final = 1_024
 """Instants of work that has left are cleared away once they outnumber the waiting work by this much and twofold."""
 
+EMPTY_MIN: Final = 64
+"""Lines that are empty are dropped once they outnumber the others by this much."""
+
+SUITS_MAX: Final = 1_000_000
+"""How many lines the kept answers of `Queue._lines_for` may name in all; beyond that all are looked up anew."""
+
 
 class Waiter(NamedTuple):
     """Someone who could take more: who they are, what they hold, and the requesters they have a conflict with."""
@@ -48,13 +54,24 @@ class Spot(NamedTuple):
     order: Order
 
 
+class Line(NamedTuple):
+    """What waits with one requirement, in order."""
+
+    requirement: Requirement
+    orders: list[Order]
+
+
 class Queue:
     """All waiting work of a pool. Its order is that of `work.Order`, whatever the order of arrival."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._at: datetime | None = None
-        self._lines: dict[Requirement, list[Order]] = {}
+        self._lines: dict[Requirement, Line] = {}
+        self._by_skill: dict[str | None, list[Line]] = {}
+        self._empty = 0
+        self._suited: dict[Profile, list[Line]] = {}
+        self._suits = 0
         self._work: dict[str, Work] = {}
         self._spots: dict[str, Spot] = {}
         self._changing: list[tuple[datetime, str, int]] = []
@@ -111,15 +128,33 @@ class Queue:
     def first_for(self, waiter: Waiter) -> Work | None:
         """The first work that this person can take with what they hold now; the caller has seen that they are ready."""
         first: Order | None = None
-        for requirement, line in self._lines.items():
-            if first is not None and first < line[0]:
+        for requirement, line in self._lines_for(waiter.profile):
+            if not line or (first is not None and first < line[0]):
                 continue
-            if not _suits(requirement, waiter):
+            if waiter.load > capacity.highest_load(requirement, waiter.profile):
+                continue
+            if not owner.keeps(requirement, waiter.technician_id):
                 continue
             order = self._first_in(line, waiter)
             if order is not None and (first is None or order < first):
                 first = order
         return self._work[first.ticket_id] if first is not None else None
+
+    def _lines_for(self, profile: Profile) -> list[Line]:
+        """The lines that technicians of a profile are able to serve; asked once, until lines come or go."""
+        lines = self._suited.get(profile)
+        if lines is None:
+            if self._suits > SUITS_MAX:
+                self._forget_suited()
+            found = (line for skill in (*profile.skills, None) for line in self._by_skill.get(skill, ()))
+            lines = [line for line in found if dropped_by(line.requirement, profile) is None]
+            self._suited[profile] = lines
+            self._suits += 1 + len(lines)
+        return lines
+
+    def _forget_suited(self) -> None:
+        self._suited.clear()
+        self._suits = 0
 
     def _first_in(self, line: list[Order], waiter: Waiter) -> Order | None:
         in_force = self._policy.filters
@@ -138,7 +173,7 @@ class Queue:
         now = self._at if self._at is not None else work.waiting_since
         spot = Spot(requirement_of(work, self._policy, now), order_of(work, self._policy, now))
         self._spots[work.ticket_id] = spot
-        insort(self._lines.setdefault(spot.requirement, []), spot.order)
+        insort(self._line(spot.requirement), spot.order)
         changes_at = _changes_at(work, self._policy, now)
         if changes_at is not None:
             heappush(self._changing, (changes_at, work.ticket_id, work.generation))
@@ -153,13 +188,43 @@ class Queue:
 
     def _take(self, ticket_id: str) -> None:
         requirement, order = self._spots.pop(ticket_id)
-        line = self._lines[requirement]
+        line = self._lines[requirement].orders
         del line[bisect_left(line, order)]
         if not line:
-            del self._lines[requirement]
+            self._empty += 1
+            if 2 * self._empty > len(self._lines) + EMPTY_MIN:
+                self._drop_empty()
+
+    def _line(self, requirement: Requirement) -> list[Order]:
+        line = self._lines.get(requirement)
+        if line is None:
+            line = Line(requirement, [])
+            self._add_line(line)
+            self._forget_suited()
+        elif not line.orders:
+            self._empty -= 1
+        return line.orders
+
+    def _add_line(self, line: Line) -> None:
+        self._lines[line.requirement] = line
+        # Under one of its skills is enough: whoever lacks that one is not able.
+        self._by_skill.setdefault(min(line.requirement.skills, default=None), []).append(line)
+
+    def _forget_lines(self) -> None:
+        self._lines.clear()
+        self._by_skill.clear()
+        self._empty = 0
+        self._forget_suited()
+
+    def _drop_empty(self) -> None:
+        """Lines are kept for a while once they are empty: where little waits, they come and go with each ticket."""
+        kept = [line for line in self._lines.values() if line.orders]
+        self._forget_lines()
+        for line in kept:
+            self._add_line(line)
 
     def _rebuild(self) -> None:
-        self._lines.clear()
+        self._forget_lines()
         self._spots.clear()
         self._changing.clear()
         for work in self._work.values():
@@ -173,11 +238,3 @@ def _changes_at(work: Work, policy: Policy, now: datetime) -> datetime | None:
     if raised_at is not None:
         instants.append(raised_at)
     return min(instants, default=None)
-
-
-def _suits(requirement: Requirement, waiter: Waiter) -> bool:
-    return (
-        waiter.load <= capacity.highest_load(requirement, waiter.profile)
-        and owner.keeps(requirement, waiter.technician_id)
-        and dropped_by(requirement, waiter.profile) is None
-    )
