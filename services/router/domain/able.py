@@ -14,37 +14,32 @@ from typing import Final, NamedTuple
 
 from services.router.domain import filters
 from services.router.domain.filters import capacity
-from services.router.domain.group import NOBODY, Cell, Group
+from services.router.domain.group import NOBODY, Cell, Group, Head, Standing
 from services.router.domain.policy import Policy
 from services.router.domain.weights import fairness, load
 from services.router.domain.weights.total import basis_of
 from services.router.domain.work import Requirement
 
 WEIGHTS_MAX: Final = 10_000
-"""How many sums are remembered, by what they follow from."""
+"""How many sums are remembered of each match and capacity."""
 
 IDLEST: Final = 1.0
 
 
-class Front(NamedTuple):
-    """A technician who may be the best of a group, by the least `weight_below`: the negative of the most they weigh.
+Front = tuple[float, int, str, int, int, int]
+"""A technician who may be the best of a group: weight below, last assigned at, id, and where they stand.
 
-    `cell_number` and `place` say where they stand in their group.
-    """
-
-    weight_below: float
-    last_at: int
-    technician_id: str
-    number: int
-    cell_number: int
-    place: int
+They sort by the least `weight_below`, which is the negative of the most they weigh, then by who has been idle for longer,
+then by id. Where they stand is the number of the group here, of the cell there, and the place in that. Plain tuples:
+there are several a decision, and they are what sorting compares.
+"""
 
 
 class Able:
     """The groups that are able to do work of one requirement, each with its `skill_match`, equal for all in it.
 
     `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
-    profiles drops. What else there is holds after `refresh`.
+    profiles drops. What else there is holds after `refresh`. Its length is the number of groups.
     """
 
     def __init__(
@@ -55,7 +50,6 @@ class Able:
         dropped: Mapping[str, int],
     ) -> None:
         self.requirement = requirement
-        self.groups = groups
         self.dropped = dropped
         self.members = sum(group.members for group, _ in groups if group.profile.capacity >= requirement.weight)
         self.away = dict.fromkeys(filters.OF_STANDING, 0)
@@ -66,11 +60,18 @@ class Able:
         self._changed = set(range(len(groups)))
         self._heads = [NOBODY] * len(groups)
         self._fronts: list[Front | None] = [None] * len(groups)
+        # Lists by number, not a record a group: what is looked at this often should be one step away in memory.
+        self._groups = [group for group, _ in groups]
+        self._matches = [match for _, match in groups]
         self._highest_loads = [capacity.highest_load(requirement, group.profile) for group, _ in groups]
+        known: dict[tuple[float, int], dict[Cell, float]] = {}
+        self._weights = [known.setdefault((match, group.profile.capacity), {}) for group, match in groups]
         self._numbers = {id(group): number for number, (group, _) in enumerate(groups)}
-        self._weights: dict[tuple[float, int, int, int], float] = {}
         for number, (group, _) in enumerate(groups):
             group.watchers.append((self._changed, number))
+
+    def __len__(self) -> int:
+        return len(self._groups)
 
     def has(self, group: Group) -> bool:
         """Whether a group is able to do the work."""
@@ -79,15 +80,19 @@ class Able:
     def refresh(self) -> None:
         """Look at the groups that changed."""
         for number in self._changed:
-            old, new = self._heads[number], self.groups[number][0].head(self._highest_loads[number])
+            old, new = self._heads[number], self._groups[number].head(self._highest_loads[number])
             self._heads[number] = new
-            # The same tuple unless somebody came or went, which is rare beside what is given and taken off.
-            if old.away is not new.away:
-                for name, before, now in zip(filters.OF_STANDING, old.away, new.away, strict=True):
-                    self.away[name] += now - before
-            self.ready += new.ready - old.ready
-            self.full += new.full - old.full
-            self._stand(number, self._front(number, new.first) if new.first is not None else None)
+            # All three stay the same while there is room and nobody comes or goes; the tuple is even the same one.
+            if new.full != old.full or new.ready != old.ready or new.away is not old.away:
+                self._count(old, new)
+            before = self._fronts[number]
+            front = None if new.first is None else self._front(number, new.first)
+            if front != before:
+                if before is not None:
+                    del self._order[bisect_left(self._order, before)]
+                if front is not None:
+                    insort(self._order, front)
+                self._fronts[number] = front
         self._changed.clear()
 
     def walk(self) -> Iterator[Front]:
@@ -110,46 +115,41 @@ class Able:
 
     def _follow(self, front: Front, further: list[Front]) -> None:
         """Let those come who may be next in the same group: in the same cell, and in the next one that has room."""
-        number, cell_number, after = front.number, front.cell_number, front.place + 1
-        group = self.groups[number][0]
-        standing = group.cells[group.order[cell_number]]
+        weight_below, _, _, number, cell_number, place = front
+        group = self._groups[number]
+        if group.ready == 1:
+            return
+        standing, after = group.cells[group.order[cell_number]], place + 1
         if after < len(standing):
             last_at, technician_id = standing[after]
-            heappush(further, Front(front.weight_below, last_at, technician_id, number, cell_number, after))
-        if front.place == 0 and cell_number + 1 < len(group.order):
+            heappush(further, (weight_below, last_at, technician_id, number, cell_number, after))
+        if place == 0:
             following = group.first_from(cell_number + 1, self._highest_loads[number])
             if following is not None:
                 heappush(further, self._front(number, following))
 
-    def _stand(self, number: int, new: Front | None) -> None:
-        """Put the front of a group in its place, in place of the one before."""
-        old = self._fronts[number]
-        if old == new:
-            return
-        if old is not None:
-            del self._order[bisect_left(self._order, old)]
-        if new is not None:
-            insort(self._order, new)
-        self._fronts[number] = new
+    def _count(self, old: Head, new: Head) -> None:
+        self.ready += new.ready - old.ready
+        self.full += new.full - old.full
+        for name, before, now in zip(filters.OF_STANDING, old.away, new.away, strict=True):
+            self.away[name] += now - before
 
-    def _front(self, number: int, cell_number: int) -> Front:
+    def _front(self, number: int, standing: Standing) -> Front:
         """Who stands first in a cell, with what they weigh if idle for long, having nothing to do with the ticket."""
-        group, match = self.groups[number]
-        cell = group.order[cell_number]
-        last_at, technician_id = group.cells[cell][0]
-        key = (match, group.profile.capacity, cell.load, cell.assigned_weight)
-        weight_below = self._weights.get(key)
+        cell_number, cell, (last_at, technician_id) = standing
+        weights = self._weights[number]
+        weight_below = weights.get(cell)
         if weight_below is None:
-            weight_below = self._weights[key] = -self._most(group, match, cell)
-            if len(self._weights) > WEIGHTS_MAX:
-                self._weights.clear()
-        return Front(weight_below, last_at, technician_id, number, cell_number, 0)
+            if len(weights) >= WEIGHTS_MAX:
+                weights.clear()
+            weight_below = weights[cell] = -self._most(number, cell)
+        return weight_below, last_at, technician_id, number, cell_number, 0
 
-    def _most(self, group: Group, match: float, cell: Cell) -> float:
+    def _most(self, number: int, cell: Cell) -> float:
         policy = self._policy
         return basis_of(
-            policy.load_factor * load.weigh(self.requirement, group.profile, cell.load),
-            policy.skill_match_factor * match,
+            policy.load_factor * load.weigh(self.requirement, self._groups[number].profile, cell.load),
+            policy.skill_match_factor * self._matches[number],
             policy.fairness_factor * fairness.weigh(cell.assigned_weight),
             policy.idle_factor * IDLEST,
         )

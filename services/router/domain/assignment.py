@@ -124,23 +124,27 @@ class _Contest:
         for front in able.walk():
             if len(ranks) >= PLACES and self._is_behind(front, ranks[-1]):
                 break
-            if front.technician_id not in barred and front.technician_id not in known:
+            if front[2] in barred or front[2] in known:
+                continue
+            if not in_order:
                 insort(ranks, self._rank_of(front))
-                if in_order and len(ranks) == PLACES:
-                    break
                 del ranks[PLACES:]
+                continue
+            ranks.append(Rank(*front[:3]))
+            if len(ranks) == PLACES:
+                break
         return ranks
 
     def _is_behind(self, front: Front, third: Rank) -> bool:
         """Whether neither this one nor any after can come before the third."""
         if self._policy.fairness_factor:
-            return front.weight_below > third.weight_below + _SAME
+            return front[0] > third.weight_below + _SAME
         return front[:3] > third
 
     def _rank_of(self, front: Front) -> Rank:
         if self._policy.idle_factor:
-            return self.rank(front.technician_id)
-        return Rank(front.weight_below, front.last_at, front.technician_id)
+            return self.rank(front[2])
+        return Rank(*front[:3])
 
     def rank(self, technician_id: str) -> Rank:
         """Someone with the sum of all weighers."""

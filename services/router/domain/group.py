@@ -20,17 +20,24 @@ class Cell(NamedTuple):
     assigned_weight: int
 
 
+class Standing(NamedTuple):
+    """A cell by its number in the group, and who stands first in it."""
+
+    number: int
+    cell: Cell
+    line: Line
+
+
 class Head(NamedTuple):
     """A group as work of one weight sees it: those each standing drops, the ready ones, and those of them who are full.
 
-    `away` is in the order of `filters.OF_STANDING`. `first` is the number of the first cell that has room, None where
-    none has.
+    `away` is in the order of `filters.OF_STANDING`. `first` is the first cell that has room, None where none has.
     """
 
     away: tuple[int, ...]
     ready: int
     full: int
-    first: int | None
+    first: Standing | None
 
 
 NOBODY = Head((0,) * len(OF_STANDING), 0, 0, None)
@@ -88,12 +95,13 @@ class Group:
             head = self._heads[highest_load] = self._head(highest_load)
         return head
 
-    def first_from(self, number: int, highest_load: int) -> int | None:
-        """The number of the first cell from `number` on that has room."""
+    def first_from(self, number: int, highest_load: int) -> Standing | None:
+        """The first cell from `number` on that has room."""
         order = self.order
         for each in range(number, len(order)):
-            if order[each].load <= highest_load:
-                return each
+            cell = order[each]
+            if cell.load <= highest_load:
+                return Standing(each, cell, self.cells[cell][0])
         return None
 
     def _head(self, highest_load: int) -> Head:

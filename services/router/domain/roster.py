@@ -104,7 +104,7 @@ class Roster:
         able = self._able.get(requirement)
         if able is None:
             able = self._find_able(requirement)
-            self._shares += len(able.groups)
+            self._shares += len(able)
             self._able[requirement] = able
         able.refresh()
         return able
@@ -255,22 +255,26 @@ class Roster:
 
     def _catch_up(self) -> None:
         """Give those their places who hold or got something else than before; once, however often that changed."""
+        limited = self.policy.rate_limit is not None
         for technician_id in self._moved:
-            technician = self._technicians.get(technician_id)
-            if technician is None or not technician.rostered:
+            if not limited:
+                # Only a limit makes work change whether they are ready, so whoever is moves within their group.
+                place = self._places.get(technician_id)
+                if place is not None:
+                    self._move(technician_id, place)
                 continue
-            if self.policy.rate_limit is not None:
+            technician = self._technicians.get(technician_id)
+            if technician is not None and technician.rostered:
                 self._stand_anew(technician)
-            elif (place := self._places.get(technician_id)) is not None:
-                self._move(technician_id, place)
         self._moved.clear()
 
     def _move(self, technician_id: str, old: Place) -> None:
-        group, tally = old.group, self.tally_of(technician_id)
-        new = Place(group, self._cell(technician_id, group, tally), (tally.last_at, technician_id))
-        if new.cell != old.cell or new.line != old.line:
-            self._places[technician_id] = new
-            group.move(old.cell, old.line, new.cell, new.line)
+        group, cell_before, line_before = old
+        tally = self._tallies.get(technician_id, NOTHING_YET)
+        cell, line = self._cell(technician_id, group, tally), (tally.last_at, technician_id)
+        if cell != cell_before or line != line_before:
+            self._places[technician_id] = Place(group, cell, line)
+            group.move(cell_before, line_before, cell, line)
 
     def _cell(self, technician_id: str, group: Group, tally: Tally) -> Cell:
         policy, held = self.policy, self._loads.get(technician_id, 0)
