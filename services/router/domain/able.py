@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.router.domain import filters
 from services.router.domain.filters import capacity
@@ -29,9 +29,9 @@ IDLEST: Final = 1.0
 Front = tuple[float, int, str, int, int, int]
 """A technician who may be the best of a group: weight below, last assigned at, id, and where they stand.
 
-They sort by the least `weight_below`, which is the negative of the most they weigh, then by who has been idle for longer,
-then by id. Where they stand is the number of the group here, of the cell there, and the place in that. Plain tuples:
-there are several a decision, and they are what sorting compares.
+They sort by the least `weight_below`, which is the negative of the most they weigh, then by who has been idle for
+longer, then by id. Where they stand is the number of the group here, of the cell there, and the place in that. Plain
+tuples: several are made a decision, and they are what sorting compares.
 """
 
 
@@ -39,7 +39,7 @@ class Able:
     """The groups that are able to do work of one requirement, each with its `skill_match`, equal for all in it.
 
     `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
-    profiles drops. What else there is holds after `refresh`. Its length is the number of groups.
+    profiles drops. What else there is holds after `refresh`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Able:
         self._heads = [NOBODY] * len(groups)
         self._fronts: list[Front | None] = [None] * len(groups)
         # Lists by number, not a record a group: what is looked at this often should be one step away in memory.
-        self._groups = [group for group, _ in groups]
+        self.groups = [group for group, _ in groups]
         self._matches = [match for _, match in groups]
         self._highest_loads = [capacity.highest_load(requirement, group.profile) for group, _ in groups]
         known: dict[tuple[float, int], dict[Cell, float]] = {}
@@ -70,9 +70,6 @@ class Able:
         for number, (group, _) in enumerate(groups):
             group.watchers.append((self._changed, number))
 
-    def __len__(self) -> int:
-        return len(self._groups)
-
     def has(self, group: Group) -> bool:
         """Whether a group is able to do the work."""
         return id(group) in self._numbers
@@ -80,7 +77,7 @@ class Able:
     def refresh(self) -> None:
         """Look at the groups that changed."""
         for number in self._changed:
-            old, new = self._heads[number], self._groups[number].head(self._highest_loads[number])
+            old, new = self._heads[number], self.groups[number].head(self._highest_loads[number])
             self._heads[number] = new
             # All three stay the same while there is room and nobody comes or goes; the tuple is even the same one.
             if new.full != old.full or new.ready != old.ready or new.away is not old.away:
@@ -116,7 +113,7 @@ class Able:
     def _follow(self, front: Front, further: list[Front]) -> None:
         """Let those come who may be next in the same group: in the same cell, and in the next one that has room."""
         weight_below, _, _, number, cell_number, place = front
-        group = self._groups[number]
+        group = self.groups[number]
         if group.ready == 1:
             return
         standing, after = group.cells[group.order[cell_number]], place + 1
@@ -148,7 +145,7 @@ class Able:
     def _most(self, number: int, cell: Cell) -> float:
         policy = self._policy
         return basis_of(
-            policy.load_factor * load.weigh(self.requirement, self._groups[number].profile, cell.load),
+            policy.load_factor * load.weigh(self.requirement, self.groups[number].profile, cell.load),
             policy.skill_match_factor * self._matches[number],
             policy.fairness_factor * fairness.weigh(cell.assigned_weight),
             policy.idle_factor * IDLEST,

@@ -65,7 +65,7 @@ class Queue:
     """All waiting work of a pool. Its order is that of `work.Order`, whatever the order of arrival."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self._go_by(policy)
         self._at: datetime | None = None
         self._lines: dict[Requirement, Line] = {}
         self._by_skill: dict[str | None, list[Line]] = {}
@@ -95,7 +95,7 @@ class Queue:
     def rule(self, policy: Policy) -> None:
         """Go by another policy."""
         if policy != self._policy:
-            self._policy = policy
+            self._go_by(policy)
             self._rebuild()
 
     def advance(self, now: datetime) -> None:
@@ -157,16 +157,19 @@ class Queue:
         self._suits = 0
 
     def _first_in(self, line: list[Order], waiter: Waiter) -> Order | None:
-        in_force = self._policy.filters
-        declines, conflicts = RoutingFilter.DECLINED in in_force, RoutingFilter.CONFLICT in in_force
         for order in line:
             work = self._work[order.ticket_id]
-            if declines and not declined.keeps(work, waiter.technician_id):
+            if self._declines and not declined.keeps(work, waiter.technician_id):
                 continue
-            if conflicts and not conflict.keeps(work, waiter.conflicts):
+            if self._conflicts and not conflict.keeps(work, waiter.conflicts):
                 continue
             return order
         return None
+
+    def _go_by(self, policy: Policy) -> None:
+        self._policy = policy
+        self._declines = RoutingFilter.DECLINED in policy.filters
+        self._conflicts = RoutingFilter.CONFLICT in policy.filters
 
     def _put(self, work: Work) -> None:
         # Before the first `advance` there is no now, and with it all find their places anew.

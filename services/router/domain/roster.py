@@ -104,7 +104,7 @@ class Roster:
         able = self._able.get(requirement)
         if able is None:
             able = self._find_able(requirement)
-            self._shares += len(able)
+            self._shares += len(able.groups)
             self._able[requirement] = able
         able.refresh()
         return able

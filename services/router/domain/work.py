@@ -22,6 +22,14 @@ _NEVER_DUE: Final = 2**63
 
 _NO_SKILLS: Final[frozenset[str]] = frozenset()
 
+# Bound once: in Python 3.11 naming a member by its enum costs as much as all else that a filter's line does.
+_LEVEL: Final = RoutingFilter.LEVEL
+_LANGUAGE: Final = RoutingFilter.LANGUAGE
+_PRODUCT: Final = RoutingFilter.PRODUCT
+_TIER: Final = RoutingFilter.TIER
+_OWNER: Final = RoutingFilter.OWNER
+_VIP: Final = Tier.VIP
+
 LEVEL_NUMBERS: Final = {Level.L1: 1, Level.L2: 2, Level.L3: 3}
 
 Urgency = tuple[str, int, str]
@@ -139,12 +147,12 @@ def requirement_of(work: Work, policy: Policy, now: datetime) -> Requirement:
     skills = frozenset(work.skills)
     wished = _wished(skills, policy, waited_seconds) if policy.skill_tiers else _NO_SKILLS
     return Requirement(
-        skills - wished,
-        LEVEL_NUMBERS[work.level] if RoutingFilter.LEVEL in in_force else 0,
-        work.language if RoutingFilter.LANGUAGE in in_force else None,
+        skills - wished if wished else skills,
+        LEVEL_NUMBERS[work.level] if _LEVEL in in_force else 0,
+        work.language if _LANGUAGE in in_force else None,
         work.weight,
-        work.product if RoutingFilter.PRODUCT in in_force else None,
-        work.tier if RoutingFilter.TIER in in_force else None,
+        work.product if _PRODUCT in in_force else None,
+        work.tier if _TIER in in_force else None,
         teams_asked(policy, waited_seconds),
         _only(work, policy, waited_seconds),
         wished,
@@ -182,8 +190,8 @@ def profile_of(technician: Technician, policy: Policy) -> Profile:
         LEVEL_NUMBERS[technician.level],
         frozenset(technician.languages),
         technician.capacity,
-        frozenset(technician.products if RoutingFilter.PRODUCT in in_force else ()),
-        frozenset(technician.tiers if RoutingFilter.TIER in in_force else ()),
+        frozenset(technician.products if _PRODUCT in in_force else ()),
+        frozenset(technician.tiers if _TIER in in_force else ()),
         technician.team if policy.groups else "",
     )
 
@@ -201,7 +209,7 @@ def order_of(work: Work, policy: Policy, now: datetime) -> Order:
         letters, number, rest = urgency
         urgency = (letters, number - steps, rest)
         due = min(due, microseconds_of(work.waiting_since) + steps * policy.ageing_seconds * MICROSECONDS)
-    standard = not (policy.vip_first and work.tier is Tier.VIP)
+    standard = not (policy.vip_first and work.tier is _VIP)
     return Order(urgency, standard, due, microseconds_of(work.queued_at), work.ticket_id)
 
 
@@ -210,13 +218,13 @@ def steps_raised(work: Work, policy: Policy, now: datetime) -> int:
     if policy.ageing_seconds is None:
         return 0
     waited_seconds = max(0.0, (now - work.waiting_since).total_seconds())
-    return min(int(waited_seconds // policy.ageing_seconds), _steps_possible(work.priority, policy))
+    return min(int(waited_seconds // policy.ageing_seconds), _steps_possible(work.priority, policy.ageing_up_to))
 
 
 def raised_next_at(work: Work, policy: Policy, now: datetime) -> datetime | None:
     """When waiting raises the work by one more priority; None where it never will."""
     steps = steps_raised(work, policy, now)
-    if policy.ageing_seconds is None or steps >= _steps_possible(work.priority, policy):
+    if policy.ageing_seconds is None or steps >= _steps_possible(work.priority, policy.ageing_up_to):
         return None
     return work.waiting_since + timedelta(seconds=(steps + 1) * policy.ageing_seconds)
 
@@ -231,9 +239,10 @@ def urgency_of(priority: str) -> Urgency:
     return (letters, int(digits or 0), rest)
 
 
-def _steps_possible(priority: str, policy: Policy) -> int:
+@lru_cache(maxsize=1_024)
+def _steps_possible(priority: str, ageing_up_to: str) -> int:
     letters, number, _ = urgency_of(priority)
-    top_letters, top_number, _ = urgency_of(policy.ageing_up_to)
+    top_letters, top_number, _ = urgency_of(ageing_up_to)
     return max(0, number - top_number) if letters == top_letters else 0
 
 
@@ -243,7 +252,7 @@ def _wished(skills: frozenset[str], policy: Policy, waited_seconds: float) -> fr
 
 
 def _only(work: Work, policy: Policy, waited_seconds: float) -> str | None:
-    if waited_seconds >= policy.owner_seconds or work.requester_id is None or RoutingFilter.OWNER not in policy.filters:
+    if waited_seconds >= policy.owner_seconds or work.requester_id is None or _OWNER not in policy.filters:
         return None
     return policy.owners.get(work.requester_id)
 

@@ -65,7 +65,7 @@ def pools_of(states: dict[str, State]) -> Pools:
 
 def seen(roster: Roster) -> dict[str, object]:
     """All that a roster says, free of the order in which it was told."""
-    groups = sorted((group for group, _ in roster.able(ANY).groups), key=lambda group: sorted(group.profile.skills))
+    groups = sorted(roster.able(ANY).groups, key=lambda group: sorted(group.profile.skills))
     loads = {name: roster.load_of(name) for name in ("an", "bo", "chen", "visitor")}
     return {"groups": [(group.profile, group.members, group.cells) for group in groups], "loads": loads}
 
