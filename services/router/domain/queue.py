@@ -84,6 +84,11 @@ class Queue:
         """How many instants are remembered at which something about waiting work changes."""
         return len(self._changing)
 
+    @property
+    def lines_kept(self) -> int:
+        """How many kinds of work are remembered, some included of which nothing waits now."""
+        return len(self._lines)
+
     def ticket_ids(self) -> Iterable[str]:
         """The tickets that wait, in no order."""
         return self._work.keys()

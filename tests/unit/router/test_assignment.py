@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,6 +172,32 @@ def test_groups_choose_whom_asking_everyone_would(
     for moment in minutes:
         now = NOON + timedelta(minutes=moment)
         assert chosen(offered, roster, now) == explain(offered, roster, policy, now).choice
+
+
+moves = st.tuples(st.sampled_from(NAMES), st.integers(-2, 3))
+turns = st.tuples(st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.AWAY]))
+
+
+@given(technicians, policies, st.lists(works, min_size=1, max_size=3), st.lists(moves | turns, max_size=25))
+@settings(deadline=None, max_examples=150)
+def test_groups_still_do_after_any_number_of_changes(
+    people: list[Technician], policy: Policy, asked: list[Work], changes: list[tuple[str, int | Presence]]
+) -> None:
+    """All kinds of work are asked for in turn, so that each finds changes that another has looked at or has not."""
+    roster = roster_of(*people, policy=policy)
+    known = {each.technician_id: each for each in people}
+    for number, (technician_id, change) in enumerate(changes):
+        if isinstance(change, Presence):
+            if technician_id in known:
+                turned = msgspec.structs.replace(known[technician_id], presence=change)
+                roster.replace(known[technician_id], turned)
+                known[technician_id] = turned
+        elif roster.load_of(technician_id) + change >= 0:
+            roster.add_load(technician_id, change)
+            tally = tallied(roster.tally_of(technician_id), 1, policy, microseconds_of(NOON) + number)
+            roster.set_tally(technician_id, tally)
+        offered = asked[number % len(asked)]
+        assert chosen(offered, roster) == explain(offered, roster, policy, NOON).choice
 
 
 def test_an_explanation_names_every_candidate_with_each_verdict_and_part() -> None:

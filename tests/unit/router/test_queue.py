@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.vocabulary import Language, Level
+from services.router.domain import queue as queue_module
+from services.router.domain.explaining import verdicts_on
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Queue, Waiter
-from services.router.domain.work import Order, Technician, Work, order_of, profile_of
+from services.router.domain.tally import NOTHING_YET
+from services.router.domain.work import Order, Technician, Work, order_of, profile_of, requirement_of
 from tests.unit.router.words import NOON, technician, work
 
 AN = technician("an", "db")
@@ -81,6 +84,16 @@ def test_work_that_comes_and_goes_leaves_nothing_behind() -> None:
     assert queue.spot_of("T-stays").order.priority == ("P", 2, "")
 
 
+def test_kinds_of_work_that_come_and_go_leave_nothing_behind() -> None:
+    queue = queue_of(work("T-stays"))
+    for number in range(10_000):
+        passing = work(f"T-{number}", product=f"p{number}")
+        queue.add(passing)
+        queue.remove(passing)
+    assert queue.lines_kept < 200
+    assert first_for(queue, AN) == "T-stays"
+
+
 works = st.builds(
     work,
     st.sampled_from([f"T-{number}" for number in range(20)]),
@@ -104,3 +117,50 @@ def test_work_is_taken_in_order_whatever_the_order_of_arrival(waiting: list[Work
         taken.append(first)
         queue.remove(first)
     assert taken == sorted((each for each in waiting if set(each.skills) <= {"db"}), key=place_of)
+
+
+PEOPLE = (
+    technician("an", "db"),
+    technician("bo", "db", "net", capacity=2),
+    technician("chen", level=Level.L2, languages=(Language.EN, Language.ZH_CN)),
+)
+kinds = st.builds(
+    work,
+    st.sampled_from([f"T-{number}" for number in range(12)]),
+    queued_minutes=st.integers(0, 3),
+    priority=st.sampled_from(["P1", "P2"]),
+    skills=st.sampled_from([(), ("db",), ("net",), ("db", "net")]),
+    level=st.sampled_from([Level.L1, Level.L2]),
+    language=st.sampled_from(Language),
+    weight=st.integers(1, 3),
+    declined_by=st.sampled_from([(), ("an",)]),
+)
+
+
+@given(st.lists(kinds | st.integers(0, 2), max_size=60), st.integers(0, 4))
+@settings(deadline=None, max_examples=150)
+def test_what_is_remembered_of_lines_changes_nothing_about_who_gets_what(
+    events: list[Work | int], empty_lines_kept: int
+) -> None:
+    """Work comes, or replaces what waits of its ticket; the person of a number takes their first, if any suits."""
+    waiting: dict[str, Work] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue_module, "EMPTY_MIN", empty_lines_kept)
+        queue = queue_of()
+        for event in events:
+            if isinstance(event, int):
+                fit = [each for each in waiting.values() if could_take(PEOPLE[event], each)]
+                found = queue.first_for(Waiter(PEOPLE[event].technician_id, profile_of(PEOPLE[event], Policy()), 0))
+                assert found == min(fit, key=place_of, default=None)
+                if found is not None:
+                    queue.remove(waiting.pop(found.ticket_id))
+                continue
+            if event.ticket_id in waiting:
+                queue.remove(waiting.pop(event.ticket_id))
+            queue.add(event)
+            waiting[event.ticket_id] = event
+
+
+def could_take(person: Technician, each: Work) -> bool:
+    verdicts = verdicts_on(each, requirement_of(each, Policy(), NOON), person, 0, NOTHING_YET, Policy(), NOON)
+    return all(verdicts.values())
