@@ -55,9 +55,6 @@ def _decisions(bench: Bench, form: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     server = Redis(STACKS / "bench-router" / "redis")
     server.start()
-    pace = gc.get_threshold()
-    # As in the processes that decide; by its default pace the collector looks at a pool over and over.
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
         server.wait_ready()
         own, teams = list(people(PEOPLE[form])), list(people(PEOPLE[form], KINDS))
@@ -66,7 +63,6 @@ def _decisions(bench: Bench, form: int) -> dict[str, Any]:
         found["redis_lua"] = _measured(RedisLua(own, server.url), form, DECISIONS[form])
         found["scan_all"] = _measured(ScanAll(own), form, SCANNED[form])
     finally:
-        gc.set_threshold(*pace)
         server.stop()
     _show(bench, found)
     return found
@@ -74,7 +70,13 @@ def _decisions(bench: Bench, form: int) -> dict[str, Any]:
 
 def _measured(router: Router, form: int, decisions: int) -> dict[str, Any]:
     load, waiting = list(tickets(0, LOAD[form])), list(tickets(LOAD[form], WAITING[form]))
-    return figures(measure(router, load, waiting, decisions))
+    pace = gc.get_threshold()
+    # As in the processes that decide; by its default pace the collector looks at a pool over and over.
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    try:
+        return figures(measure(router, load, waiting, decisions))
+    finally:
+        gc.set_threshold(*pace)
 
 
 def figures(measured: Measured) -> dict[str, Any]:
