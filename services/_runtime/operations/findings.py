@@ -12,7 +12,9 @@ from services._runtime.operations.progress import Progress
 
 BEHIND_FOR_LONG: Final = timedelta(minutes=1)
 CLOCKS_APART_MAX: Final = timedelta(seconds=1)
-KINDS_NEEDED: Final = ("pools", "calendars", "sla_policies", "technicians")
+KINDS_NEEDED: Final = ("pools", "technicians")
+KINDS_WITH_DEFAULTS: Final = ("calendars", "sla_policies")
+"""Where the directory has none, the product's own hold."""
 
 
 class Level(StrEnum):
@@ -85,11 +87,13 @@ def of_topics(plan: Plan) -> Finding:
 
 def of_directory(entities: Mapping[str, int]) -> Iterator[Finding]:
     """`entities`: how many there are of each kind."""
+    load = "python -m services directory load FILE"
     missing = [kind for kind in KINDS_NEEDED if not entities.get(kind)]
+    defaulted = [kind for kind in KINDS_WITH_DEFAULTS if not entities.get(kind)]
     if missing:
-        yield Finding(
-            Level.FAIL, "directory", f"none of {', '.join(missing)}", "python -m services directory load FILE"
-        )
+        yield Finding(Level.FAIL, "directory", f"none of {', '.join(missing)}", load)
+    elif defaulted:
+        yield Finding(Level.WARN, "directory", f"none of {', '.join(defaulted)}: the product's own hold", load)
     else:
         yield Finding(Level.OK, "directory", ", ".join(f"{number} {kind}" for kind, number in entities.items()))
 

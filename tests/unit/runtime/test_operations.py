@@ -117,11 +117,13 @@ def test_topics_are_held_against_what_is_declared(plan: Plan, level: Level) -> N
     assert findings.of_topics(plan).level is level
 
 
-def test_a_directory_without_policies_is_no_use() -> None:
-    full = dict.fromkeys(findings.KINDS_NEEDED, 1)
+def test_a_directory_without_people_is_no_use_and_one_without_policies_goes_by_the_products_own() -> None:
+    full = dict.fromkeys((*findings.KINDS_NEEDED, *findings.KINDS_WITH_DEFAULTS), 1)
     assert [each.level for each in findings.of_directory(full)] == [Level.OK]
+    (finding,) = findings.of_directory({**full, "technicians": 0})
+    assert (finding.level, finding.found) == (Level.FAIL, "none of technicians")
     (finding,) = findings.of_directory({**full, "sla_policies": 0})
-    assert (finding.level, finding.found) == (Level.FAIL, "none of sla_policies")
+    assert finding.level is Level.WARN
 
 
 def test_redis_must_answer_keep_its_keys_and_have_our_time() -> None:
