@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.local import ports, processes
+from deploy.local import ports
 from deploy.local.errors import StackError
-from deploy.local.folders import REPOSITORY, emptied, last_lines
+from deploy.local.folders import REPOSITORY, emptied
 from deploy.local.processes import Running
-from deploy.local.waiting import until
+from deploy.local.server import Server
 
 HOME: Final = REPOSITORY / "deploy" / "prometheus"
 READY_SECONDS = 30.0
@@ -45,7 +45,36 @@ def _which(names: Sequence[str]) -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-class Alertmanager:
+class _Watcher(Server):
+    """What both are: pages and an API on one port, that say themselves when they are ready."""
+
+    def __init__(
+        self, name: str, folder: Path, *, port: int | None, tied: bool, started: Callable[[Running], None]
+    ) -> None:
+        super().__init__(name, folder, tied=tied, started=started)
+        self.port = ports.configured_or_free(port)
+
+    @property
+    def url(self) -> str:
+        """Return the address of its pages and API."""
+        return f"http://{ports.HOST}:{self.port}"
+
+    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it works; raises StackError with the log's end when it does not."""
+        self._wait_until(self._is_ready, seconds, f"{self._name} at {ports.HOST}:{self.port}")
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(ports.HOST, self.port, timeout=_ASK_SECONDS)
+        try:
+            connection.request("GET", "/-/ready")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+class Alertmanager(_Watcher):
     """One Alertmanager. Arguments mean what they mean for `kafka.Kafka`.
 
     `smtp_port` is where its mails go. With a `webhook` both receivers call that instead, and nothing waits for company:
@@ -62,31 +91,16 @@ class Alertmanager:
         tied: bool = True,
         started: Callable[[Running], None] = lambda _: None,
     ) -> None:
-        self._folder = folder
+        super().__init__("alertmanager", folder, port=port, tied=tied, started=started)
         self._smtp_port = smtp_port
         self._webhook = webhook
-        self._tied = tied
-        self._started = started
-        self.port = ports.configured_or_free(port)
-        self.running: Running | None = None
-
-    @property
-    def url(self) -> str:
-        """Return the address of its pages and API."""
-        return f"http://{ports.HOST}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        """Return the file that it logs to."""
-        return self._folder / "alertmanager.log"
 
     def start(self) -> None:
         """Start it, without waiting for it; raises StackError."""
         _, alertmanager = find()
         config = emptied(self._folder) / "alertmanager.yml"
         config.write_text(yaml.safe_dump(self._config(), sort_keys=False))
-        self.running = processes.start(
-            "alertmanager",
+        self._launch(
             [
                 alertmanager,
                 f"--config.file={config}",
@@ -94,21 +108,8 @@ class Alertmanager:
                 f"--web.listen-address={ports.HOST}:{self.port}",
                 "--cluster.listen-address=",  # alone: it would look for a private address to gossip on
                 "--log.level=warn",
-            ],
-            log=self.log,
-            environment={"PATH": "/usr/bin:/bin"},
-            tied=self._tied,
+            ]
         )
-        self._started(self.running)
-
-    def stop(self) -> None:
-        """Stop it; raises StackError when it can't be ended."""
-        if self.running is not None:
-            processes.stop([self.running])
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it takes alerts; raises StackError with the log's end when it does not."""
-        _wait_ready("alertmanager", self.running, self.port, self.log, seconds)
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = yaml.safe_load((HOME / "alertmanager.yml").read_text())
@@ -122,7 +123,7 @@ class Alertmanager:
         return config
 
 
-class Prometheus:
+class Prometheus(_Watcher):
     """One Prometheus. Arguments mean what they mean for `kafka.Kafka`.
 
     `alertmanager_port` is where alerts go, `scrape_seconds` how often it looks (the files' interval if None).
@@ -138,23 +139,9 @@ class Prometheus:
         tied: bool = True,
         started: Callable[[Running], None] = lambda _: None,
     ) -> None:
-        self._folder = folder
+        super().__init__("prometheus", folder, port=port, tied=tied, started=started)
         self._alertmanager_port = alertmanager_port
         self._scrape_seconds = scrape_seconds
-        self._tied = tied
-        self._started = started
-        self.port = ports.configured_or_free(port)
-        self.running: Running | None = None
-
-    @property
-    def url(self) -> str:
-        """Return the address of its pages and API."""
-        return f"http://{ports.HOST}:{self.port}"
-
-    @property
-    def log(self) -> Path:
-        """Return the file that it logs to."""
-        return self._folder / "prometheus.log"
 
     def start(self, targets: Mapping[str, Sequence[str]]) -> None:
         """Start it on `targets` (see `scrape`), empty, without waiting for it; raises StackError."""
@@ -162,8 +149,7 @@ class Prometheus:
         config = emptied(self._folder) / "prometheus.yml"
         config.write_text(yaml.safe_dump(self._config(), sort_keys=False))
         self.scrape(targets)
-        self.running = processes.start(
-            "prometheus",
+        self._launch(
             [
                 server,
                 f"--config.file={config}",
@@ -171,12 +157,8 @@ class Prometheus:
                 f"--storage.tsdb.retention.time={_RETENTION}",
                 f"--web.listen-address={ports.HOST}:{self.port}",
                 "--log.level=warn",
-            ],
-            log=self.log,
-            environment={"PATH": "/usr/bin:/bin"},
-            tied=self._tied,
+            ]
         )
-        self._started(self.running)
 
     def scrape(self, targets: Mapping[str, Sequence[str]]) -> None:
         """Look at these addresses (`host:port`, by service) from now on."""
@@ -184,15 +166,6 @@ class Prometheus:
         arriving = self._targets.with_suffix(".part")
         arriving.write_text(json.dumps(groups))
         arriving.replace(self._targets)
-
-    def stop(self) -> None:
-        """Stop it; raises StackError when it can't be ended."""
-        if self.running is not None:
-            processes.stop([self.running])
-
-    def wait_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Wait until it answers queries; raises StackError with the log's end when it does not."""
-        _wait_ready("prometheus", self.running, self.port, self.log, seconds)
 
     @property
     def _targets(self) -> Path:
@@ -212,22 +185,3 @@ class Prometheus:
         product["file_sd_configs"] = [{"files": [str(self._targets)]}]
         itself["static_configs"][0]["targets"] = [f"{ports.HOST}:{self.port}"]
         return config
-
-
-def _wait_ready(name: str, running: Running | None, port: int, log: Path, seconds: float) -> None:
-    def answered() -> bool:
-        if running is None or not running.is_alive():
-            raise StackError(f"{name} ended while it was starting")
-        connection = http.client.HTTPConnection(ports.HOST, port, timeout=_ASK_SECONDS)
-        try:
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    try:
-        until(answered, seconds, f"{name} at {ports.HOST}:{port}")
-    except StackError as error:
-        raise StackError(f"{error}\n{last_lines(log)}") from error
