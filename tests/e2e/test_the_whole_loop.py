@@ -68,6 +68,9 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
         running_stack("loop", settings=settings, directory=directory, alerts_to=alarms.url) as bed,
         closing(Prometheus(bed.stack.prometheus.url)) as prometheus,
     ):
+        # What is counted before the first look has no beginning at 0.
+        seen = f'sum(up{{job="aftercare"}}) == {len(services.NAMES)}'
+        until(lambda: prometheus.value(seen) > 0, ALERT_SECONDS, "Prometheus to have looked at every service")
         with View(Console(), bed.accounts.claims, bed.accounts.books) as view:
             report = asyncio.run(play(bed.stack, SMALL, bed.accounts, view, bed.reader))
         yield Loop(bed, report, prometheus, alarms, directory)
