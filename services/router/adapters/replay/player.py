@@ -39,6 +39,9 @@ class Witness:
         The engine says it again when it takes the decision over; the first time counts.
         """
 
+    def undone(self) -> None:
+        """What was last about to be is not to be yet: it was too early for it, and comes again."""
+
     def decided(self, pools: Pools, said: list[Said]) -> None:
         """A record or a timer has been decided: `said` came of it, `pools` are as it left them."""
 
@@ -107,6 +110,7 @@ class PoolPlayer:
             # Most timers say nothing, and when those fired is known by nobody; it is told of those that speak.
             if spoke_at is not None and spoke_at != batch.now and _speaks(batch):
                 self._engine.abort(batch)
+                self._witness.undone()
                 if spoke_at >= instant:
                     return
                 batch = self._fired(max(due.due_at, spoke_at))

@@ -122,6 +122,10 @@ class _Watching(Witness):
         if key == self._key and waiting.generation == self._decision.generation and self.explained is None:
             self.explained = _explained(pools.pool(self._decision.pool), waiting.work)
 
+    def undone(self) -> None:
+        """Look again when it comes."""
+        self.explained = None
+
     def decided(self, pools: Pools, said: list[Said]) -> None:
         """Notice the decision; where nobody got the work, everyone is still as they were."""
         mine = [each.data for each in said if self._is_mine(each.data)]
