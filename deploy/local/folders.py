@@ -8,6 +8,7 @@ CACHE = REPOSITORY / ".cache"
 BUILD = REPOSITORY / "build"
 STACKS = BUILD / "stack"
 ENDPOINTS = BUILD / "up" / "endpoints.json"
+_CAUSES_MAX = 5
 
 
 def emptied(folder: Path) -> Path:
@@ -18,8 +19,12 @@ def emptied(folder: Path) -> Path:
 
 
 def last_lines(path: Path, count: int = 15) -> str:
-    """Return the last `count` lines of a log for an error message, or a note that there is none."""
+    """Return the last `count` lines of a log for an error message, or a note that there is none.
+
+    What a Java process died of stands in front of long traces, so the lines that name a cause come first.
+    """
     if not path.is_file():
         return f"(no log at {path})"
-    lines = path.read_text(errors="replace").splitlines()[-count:]
-    return "\n".join([f"the end of {path}:", *lines])
+    lines = path.read_text(errors="replace").splitlines()
+    causes = [line for line in lines[:-count] if line.startswith(("Caused by:", "Exception in"))]
+    return "\n".join([*causes[-_CAUSES_MAX:], f"the end of {path}:", *lines[-count:]])

@@ -27,6 +27,7 @@ from deploy.local.waiting import until
 READY_SECONDS = 60.0
 _FORMAT_SECONDS = 60.0
 _ASK_SECONDS = 2.0
+_MOVES = 2
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 # librdkafka reports every refused connection of a starting broker; the wait below reports what matters.
@@ -139,7 +140,14 @@ class Kafka:
         self._extra = dict(extra or {})
         self._java_options = _use_class_archive() if java_options is None else list(java_options)
         self._started = started
-        self.host = ports.own_address() if tied and port is None else ports.HOST
+        self._own_host = tied and port is None
+        # What was chosen here may be chosen again, unless whoever starts the cluster named a port or stands at one.
+        self._moves_left = _MOVES if port is None and network is None else 0
+        self._settle(nodes, port)
+
+    def _settle(self, nodes: int, port: int | None = None) -> None:
+        """Choose where the nodes listen."""
+        self.host = ports.own_address() if self._own_host else ports.HOST
         self.nodes = {
             number: Node(
                 number,
@@ -147,7 +155,7 @@ class Kafka:
                 ports.configured_or_free(port) if number == 1 and port is not None else ports.free_port(self.host),
                 ports.free_port(self.host),
                 ports.free_port(self.host),
-                folder / f"node-{number}",
+                self._folder / f"node-{number}",
             )
             for number in range(1, nodes + 1)
         }
@@ -156,7 +164,7 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """Return `host:port,…` of all nodes, running or not."""
+        """Return `host:port,…` of all nodes, running or not; it holds once the cluster has been ready."""
         return ",".join(f"{self.host}:{port}" for port in self._client_ports.values())
 
     def start(self) -> None:
@@ -233,8 +241,20 @@ class Kafka:
         try:
             until(answered, seconds, f"Kafka at {self.bootstrap}")
         except StackError as error:
+            if self._moves_left and any(_found_its_place_taken(node.log) for node in self.nodes.values()):
+                self._move()
+                self.wait_ready(seconds)
+                return
             logs = "\n".join(last_lines(self.nodes[number].log) for number in sorted(wanted))
             raise StackError(f"{error}\n{logs}") from error
+        self._moves_left = 0
+
+    def _move(self) -> None:
+        """Begin anew elsewhere: between the choice of a port and the bind somebody else may take it."""
+        self._moves_left -= 1
+        self.stop()
+        self._settle(len(self.nodes))
+        self.start()
 
     def _alive(self, number: int) -> list[Running]:
         running = self.nodes[number].running
@@ -312,6 +332,11 @@ class Kafka:
 
     def _listeners(self, port_by_name: Mapping[str, int]) -> str:
         return ",".join(f"{name}://{self.host}:{port}" for name, port in port_by_name.items())
+
+
+def _found_its_place_taken(log: Path) -> bool:
+    """Tell whether a node ended because somebody else has its port."""
+    return log.is_file() and "java.net.BindException" in log.read_text(errors="replace")
 
 
 def _would_make_a_topic(client: AdminClient, *, replicas: int) -> bool:

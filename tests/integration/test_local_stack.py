@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,26 @@ def _consume_one(bootstrap: str, topic: str) -> bytes:
     value = message.value()
     assert isinstance(value, bytes)
     return value
+
+
+@pytest.fixture
+def unsettled_kafka(stack_register: register.Register, tmp_path: Path) -> Iterator[Kafka]:
+    kafka = Kafka(tmp_path / "kafka", started=stack_register.add)
+    try:
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+def test_a_broker_whose_port_was_taken_between_choice_and_bind_settles_elsewhere(unsettled_kafka: Kafka) -> None:
+    before = unsettled_kafka.bootstrap
+    with socket.socket() as stranger:
+        stranger.bind((unsettled_kafka.host, unsettled_kafka.nodes[1].controller_port))
+        stranger.listen()
+        unsettled_kafka.start()
+        unsettled_kafka.wait_ready()
+    assert unsettled_kafka.bootstrap != before
+    _create(unsettled_kafka.bootstrap, "settled")
 
 
 def _sleeper(folder: Path, *, tied: bool = True) -> Running:
