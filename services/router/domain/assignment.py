@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final
 
 import msgspec
 
 from schemas.routing_policy import RoutingFilter
 from services.router.domain import filters
-from services.router.domain.able import Able, Front
+from services.router.domain.able import Able
 from services.router.domain.filters import capacity
+from services.router.domain.group import Front
 from services.router.domain.roster import Place, Roster
-from services.router.domain.weights.total import Moment, Person, parts_of
+from services.router.domain.weights.total import Moment, Person, parts_of, ties_of, with_ties
 from services.router.domain.work import Requirement, Technician, Work, profile_of
 
 PLACES: Final = 3
@@ -28,7 +30,7 @@ _SAME: Final = 2e-6
 """Two sums of the same numbers in another order may be rounded apart by this much."""
 
 
-class Ranked(NamedTuple):
+class Ranked(msgspec.Struct, frozen=True, gc=False):
     """Someone who may take the work; a higher weight ranks first, then who has been idle for longer, then the id."""
 
     technician_id: str
@@ -50,12 +52,8 @@ class Choice(msgspec.Struct, frozen=True):
         return self.ranked[0].technician_id if self.ranked else None
 
 
-class Rank(NamedTuple):
-    """How candidates sort, best first."""
-
-    weight_below: float
-    last_at: int
-    technician_id: str
+Rank = tuple[float, int, str]
+"""How candidates sort, best first: weight below, last assigned at, id. What a `Front` begins with."""
 
 
 def choose(work: Work, requirement: Requirement, roster: Roster) -> Choice:
@@ -65,13 +63,13 @@ def choose(work: Work, requirement: Requirement, roster: Roster) -> Choice:
     dropped = {**able.dropped, **able.away, filters.CAPACITY: able.full, **_NONE_YET}
     barred = contest.barred(able, dropped)
     ranks = contest.best(able, barred)
-    return Choice(tuple([Ranked(rank.technician_id, -rank.weight_below) for rank in ranks]), dropped)
+    return Choice(tuple([Ranked(technician_id, -weight_below) for weight_below, _, technician_id in ranks]), dropped)
 
 
 def choose_wanted(work: Work, requirement: Requirement, technician_id: str, roster: Roster) -> Choice:
     """Someone whom no filter overrules; the next two are those whom `choose` would have taken."""
     by_rule = choose(work, requirement, roster)
-    wanted = Ranked(technician_id, -_Contest(work, requirement, roster).rank(technician_id).weight_below)
+    wanted = Ranked(technician_id, -_Contest(work, requirement, roster).rank(technician_id)[0])
     others = [ranked for ranked in by_rule.ranked if ranked.technician_id != technician_id]
     return Choice((wanted, *others[: PLACES - 1]), by_rule.dropped)
 
@@ -115,36 +113,34 @@ class _Contest:
 
     def best(self, able: Able, barred: frozenset[str]) -> list[Rank]:
         """The first three among those who are not barred."""
-        known = {each: self.rank(each) for each in self._known(barred) if self._fits(each, able)}
-        ranks = sorted(known.values())[:PLACES]
+        places = {each: self._place_of(each, able) for each in self._named(barred)}
+        named = {each: self._rank_at(place, able) for each, place in places.items() if place is not None}
         if self._requirement.only is not None:
-            return ranks
-        # With nobody named, and no part that a front only bounds, the walk is already in the order of ranks.
-        in_order = not (known or self._policy.fairness_factor or self._policy.idle_factor)
-        for front in able.walk():
+            return list(named.values())
+        if not (named or self._policy.fairness_factor or self._policy.idle_factor):
+            # With no part that a front only bounds, the walk is already in the order of ranks.
+            return [front[:3] for front in islice(_without(barred, able.walk()), PLACES)]
+        ranks = sorted(named.values())[:PLACES]
+        for front in _without(barred.union(named), able.walk()):
             if len(ranks) >= PLACES and self._is_behind(front, ranks[-1]):
                 break
-            if front[2] in barred or front[2] in known:
-                continue
-            if not in_order:
-                insort(ranks, self._rank_of(front))
-                del ranks[PLACES:]
-                continue
-            ranks.append(Rank(*front[:3]))
-            if len(ranks) == PLACES:
-                break
+            insort(ranks, self.rank(front[2]) if self._policy.idle_factor else front[:3])
+            del ranks[PLACES:]
         return ranks
+
+    def _rank_at(self, place: Place, able: Able) -> Rank:
+        """Whoever stands there, with the sum of all weighers: their cell's, and what ties them to the ticket."""
+        last_at, technician_id = place.line
+        if self._policy.idle_factor:
+            return self.rank(technician_id)
+        below = able.scale_of(place.group).weight_below(place.cell.load, place.cell.assigned_weight)
+        return -with_ties(-below, *ties_of(self._work, technician_id, self._policy)), last_at, technician_id
 
     def _is_behind(self, front: Front, third: Rank) -> bool:
         """Whether neither this one nor any after can come before the third."""
         if self._policy.fairness_factor:
-            return front[0] > third.weight_below + _SAME
+            return front[0] > third[0] + _SAME
         return front[:3] > third
-
-    def _rank_of(self, front: Front) -> Rank:
-        if self._policy.idle_factor:
-            return self.rank(front[2])
-        return Rank(*front[:3])
 
     def rank(self, technician_id: str) -> Rank:
         """Someone with the sum of all weighers."""
@@ -154,9 +150,9 @@ class _Contest:
         person = Person(technician_id, profile, roster.load_of(technician_id), tally)
         moment = Moment(roster.at_us, roster.day)
         parts = parts_of(self._work, self._requirement, person, self._policy, moment)
-        return Rank(-parts.weight, tally.last_at, technician_id)
+        return -parts.weight, tally.last_at, technician_id
 
-    def _known(self, barred: frozenset[str]) -> Iterator[str]:
+    def _named(self, barred: frozenset[str]) -> Iterator[str]:
         """Those whom a weigher or a filter of this very ticket names, who may rank higher than their cell."""
         work, requirement = self._work, self._requirement
         if work.last_technician_id is work.related_technician_id is work.requester_id is None:
@@ -170,8 +166,15 @@ class _Contest:
                 yield technician_id
 
     def _fits(self, technician_id: str, able: Able) -> bool:
-        """Whether a technician is able, ready, and has room."""
-        place: Place | None = self._roster.place_of(technician_id)
+        return self._place_of(technician_id, able) is not None
+
+    def _place_of(self, technician_id: str, able: Able) -> Place | None:
+        """Where a technician stands who is able, ready, and has room; None for everyone else."""
+        place = self._roster.place_of(technician_id)
         if place is None or not able.has(place.group):
-            return False
-        return place.cell.load <= capacity.highest_load(self._requirement, place.group.profile)
+            return None
+        return place if place.cell.load <= capacity.highest_load(self._requirement, place.group.profile) else None
+
+
+def _without(some: frozenset[str], fronts: Iterator[Front]) -> Iterator[Front]:
+    return (front for front in fronts if front[2] not in some) if some else fronts

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.routing_policy import RoutingFilter
 from services.router.domain import filters
-from services.router.domain.assignment import PLACES, Choice, Rank, Ranked
+from services.router.domain.assignment import PLACES, Choice, Ranked
 from services.router.domain.filters import (
     capacity,
     conflict,
@@ -80,7 +80,7 @@ def explain(work: Work, roster: Roster, policy: Policy, now: datetime) -> Explan
     requirement = requirement_of(work, policy, now)
     candidates = [_candidate(work, requirement, technician, roster, policy, now) for technician in roster.everyone()]
     fit = [each for each in candidates if each.dropped_by is None]
-    fit.sort(key=lambda each: Rank(-each.weight, roster.tally_of(each.technician_id).last_at, each.technician_id))
+    fit.sort(key=lambda each: (-each.weight, roster.tally_of(each.technician_id).last_at, each.technician_id))
     placed = [msgspec.structs.replace(each, place=place) for place, each in enumerate(fit, 1)]
     others = [each for each in candidates if each.dropped_by is not None]
     return Explanation(work.ticket_id, work.generation, policy.version, requirement, (*placed, *others))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from services.router.domain.filters import OF_STANDING
+from services.router.domain.scale import Scale
 from services.router.domain.work import Profile
 
 Line = tuple[int, str]
@@ -20,27 +21,31 @@ class Cell(NamedTuple):
     assigned_weight: int
 
 
-class Standing(NamedTuple):
-    """A cell by its number in the group, and who stands first in it."""
+Front: TypeAlias = "tuple[float, int, str, Group, int, int]"
+"""A technician who may be the best of a group: weight below, last assigned at, id, and where they stand.
 
-    number: int
-    cell: Cell
-    line: Line
+They sort by the least `weight_below` (see `Scale`), then by who has been idle for longer, then by id, which no two
+share. Where they stand is the group, the number of the cell in it, and the place in that. Plain tuples: several are
+made a decision, and they are what sorting compares.
+"""
 
 
-class Head(NamedTuple):
-    """A group as work of one weight sees it: those each standing drops, the ready ones, and those of them who are full.
-
-    `away` is in the order of `filters.OF_STANDING`. `first` is the first cell that has room, None where none has.
-    """
+class Counts(NamedTuple):
+    """Of a group: those whom each standing drops (as `filters.OF_STANDING`), the ready ones, and those of them full."""
 
     away: tuple[int, ...]
     ready: int
     full: int
-    first: Standing | None
 
 
-NOBODY = Head((0,) * len(OF_STANDING), 0, 0, None)
+class Head(NamedTuple):
+    """A group as work sees it by a scale; `front` is the first in the first cell that has room, None where none has."""
+
+    counts: Counts
+    front: Front | None
+
+
+NOBODY = Head(Counts((0,) * len(OF_STANDING), 0, 0), None)
 
 
 class Group:
@@ -55,12 +60,12 @@ class Group:
         self.profile = profile
         self.members = 0
         self.ready = 0
-        self.away = NOBODY.away
+        self.away = NOBODY.counts.away
         self.cells: dict[Cell, list[Line]] = {}
         self.order: list[Cell] = []
         self.watchers: list[tuple[set[int], int]] = []
         self._by_load: dict[int, int] = {}
-        self._heads: dict[int, Head] = {}
+        self._heads: dict[Scale, Head] = {}
 
     def put(self, cell: Cell, line: Line) -> None:
         """Someone ready takes their place."""
@@ -88,29 +93,30 @@ class Group:
         self.away = (*self.away[:place], self.away[place] + count, *self.away[place + 1 :])
         self._changed()
 
-    def head(self, highest_load: int) -> Head:
-        """What work sees that fits on this load; kept until the group changes, since many kinds of work ask it."""
-        head = self._heads.get(highest_load)
+    def head(self, scale: Scale) -> Head:
+        """What work sees by a scale; kept until the group changes, since many kinds of work ask it."""
+        head = self._heads.get(scale)
         if head is None:
-            head = self._heads[highest_load] = self._head(highest_load)
+            head = self._heads[scale] = self._head(scale)
         return head
 
-    def first_from(self, number: int, highest_load: int) -> Standing | None:
-        """The first cell from `number` on that has room."""
-        order = self.order
+    def front_from(self, number: int, scale: Scale) -> Front | None:
+        """The first in the first cell from `number` on that has room."""
+        order, highest_load = self.order, scale.highest_load
         for each in range(number, len(order)):
             cell = order[each]
             if cell.load <= highest_load:
-                return Standing(each, cell, self.cells[cell][0])
+                last_at, technician_id = self.cells[cell][0]
+                return scale.weight_below(cell.load, cell.assigned_weight), last_at, technician_id, self, each, 0
         return None
 
-    def _head(self, highest_load: int) -> Head:
+    def _head(self, scale: Scale) -> Head:
         full = 0
         for held, count in self._by_load.items():
-            if held > highest_load:
+            if held > scale.highest_load:
                 full += count
         ready = self.ready
-        return Head(self.away, ready, full, self.first_from(0, highest_load) if full < ready else None)
+        return Head(Counts(self.away, ready, full), self.front_from(0, scale) if full < ready else None)
 
     def _put(self, cell: Cell, line: Line) -> None:
         self.ready += 1

@@ -14,7 +14,8 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from schemas.routing_policy import RoutingFilter
-from services.router.domain.filters import capacity, conflict, declined, owner
+from schemas.vocabulary import Language, Tier
+from services.router.domain.filters import capacity, conflict, declined, owner, skill
 from services.router.domain.policy import Policy
 from services.router.domain.roster import dropped_by
 from services.router.domain.work import (
@@ -47,18 +48,33 @@ class Waiter(NamedTuple):
     conflicts: Container[str] = ()
 
 
-class Spot(NamedTuple):
-    """Where a piece of work stands: its line and its place in that."""
-
-    requirement: Requirement
-    order: Order
-
-
 class Line(NamedTuple):
     """What waits with one requirement, in order."""
 
     requirement: Requirement
     orders: list[Order]
+
+
+class Spot(NamedTuple):
+    """Where a piece of work stands: its line and its place in that."""
+
+    line: Line
+    order: Order
+
+    @property
+    def requirement(self) -> Requirement:
+        """What the work asks for by now."""
+        return self.line.requirement
+
+
+class Kind(NamedTuple):
+    """What tells beside skills whether a profile is able to serve a line: there are fewer of these than of profiles."""
+
+    level: int
+    languages: frozenset[Language]
+    products: frozenset[str]
+    tiers: frozenset[Tier]
+    team: str
 
 
 class Queue:
@@ -71,6 +87,7 @@ class Queue:
         self._by_skill: dict[str | None, list[Line]] = {}
         self._empty = 0
         self._suited: dict[Profile, list[Line]] = {}
+        self._suited_by_skill: dict[tuple[Kind, str | None], list[Line]] = {}
         self._suits = 0
         self._work: dict[str, Work] = {}
         self._spots: dict[str, Spot] = {}
@@ -133,14 +150,15 @@ class Queue:
     def first_for(self, waiter: Waiter) -> Work | None:
         """The first work that this person can take with what they hold now; the caller has seen that they are ready."""
         first: Order | None = None
-        for requirement, line in self._lines_for(waiter.profile):
-            if not line or (first is not None and first < line[0]):
+        for line in self._lines_for(waiter.profile):
+            requirement, orders = line
+            if not orders or (first is not None and first < orders[0]):
                 continue
             if waiter.load > capacity.highest_load(requirement, waiter.profile):
                 continue
             if not owner.keeps(requirement, waiter.technician_id):
                 continue
-            order = self._first_in(line, waiter)
+            order = self._first_in(orders, waiter)
             if order is not None and (first is None or order < first):
                 first = order
         return self._work[first.ticket_id] if first is not None else None
@@ -151,18 +169,29 @@ class Queue:
         if lines is None:
             if self._suits > SUITS_MAX:
                 self._forget_suited()
-            found = (line for skill in (*profile.skills, None) for line in self._by_skill.get(skill, ()))
-            lines = [line for line in found if dropped_by(line.requirement, profile) is None]
-            self._suited[profile] = lines
+            kind = Kind(profile.level, profile.languages, profile.products, profile.tiers, profile.team)
+            found = (line for name in (*profile.skills, None) for line in self._lines_under(name, kind, profile))
+            lines = self._suited[profile] = [line for line in found if skill.keeps(line.requirement, profile)]
+            self._suits += 1 + len(lines)
+        return lines
+
+    def _lines_under(self, name: str | None, kind: Kind, profile: Profile) -> list[Line]:
+        """Those under one skill that a profile of this kind could serve if it had all other skills, too."""
+        lines = self._suited_by_skill.get((kind, name))
+        if lines is None:
+            asked = ((line, profile._replace(skills=line.requirement.skills)) for line in self._by_skill.get(name, ()))
+            lines = [line for line, skilled in asked if dropped_by(line.requirement, skilled) is None]
+            self._suited_by_skill[kind, name] = lines
             self._suits += 1 + len(lines)
         return lines
 
     def _forget_suited(self) -> None:
         self._suited.clear()
+        self._suited_by_skill.clear()
         self._suits = 0
 
-    def _first_in(self, line: list[Order], waiter: Waiter) -> Order | None:
-        for order in line:
+    def _first_in(self, orders: list[Order], waiter: Waiter) -> Order | None:
+        for order in orders:
             work = self._work[order.ticket_id]
             if self._declines and not declined.keeps(work, waiter.technician_id):
                 continue
@@ -179,9 +208,9 @@ class Queue:
     def _put(self, work: Work) -> None:
         # Before the first `advance` there is no now, and with it all find their places anew.
         now = self._at if self._at is not None else work.waiting_since
-        spot = Spot(requirement_of(work, self._policy, now), order_of(work, self._policy, now))
-        self._spots[work.ticket_id] = spot
-        insort(self._line(spot.requirement), spot.order)
+        line, order = self._line(requirement_of(work, self._policy, now)), order_of(work, self._policy, now)
+        self._spots[work.ticket_id] = Spot(line, order)
+        insort(line.orders, order)
         changes_at = _changes_at(work, self._policy, now)
         if changes_at is not None:
             heappush(self._changing, (changes_at, work.ticket_id, work.generation))
@@ -195,15 +224,15 @@ class Queue:
         heapify(self._changing)
 
     def _take(self, ticket_id: str) -> None:
-        requirement, order = self._spots.pop(ticket_id)
-        line = self._lines[requirement].orders
-        del line[bisect_left(line, order)]
-        if not line:
+        (_, orders), order = self._spots.pop(ticket_id)
+        # Whoever becomes free takes from the head, where a search would end last.
+        del orders[0 if orders[0] is order else bisect_left(orders, order)]
+        if not orders:
             self._empty += 1
             if 2 * self._empty > len(self._lines) + EMPTY_MIN:
                 self._drop_empty()
 
-    def _line(self, requirement: Requirement) -> list[Order]:
+    def _line(self, requirement: Requirement) -> Line:
         line = self._lines.get(requirement)
         if line is None:
             line = Line(requirement, [])
@@ -211,7 +240,7 @@ class Queue:
             self._forget_suited()
         elif not line.orders:
             self._empty -= 1
-        return line.orders
+        return line
 
     def _add_line(self, line: Line) -> None:
         self._lines[line.requirement] = line

@@ -53,5 +53,6 @@ def agrees(explained: Explanation, replayed: Decided) -> bool:
     if choice.dropped != replayed.dropped:
         return False
     if replayed.outcome == ASSIGNED_BY_RULE:
-        return choice.winner_id == replayed.technician_id and dict(choice.ranked) == replayed.weights
+        weights = {each.technician_id: each.weight for each in choice.ranked}
+        return choice.winner_id == replayed.technician_id and weights == replayed.weights
     return replayed.technician_id is not None or not choice.ranked

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,7 @@ from services.router.domain.filters import language, level, product, skill, team
 from services.router.domain.group import Cell, Group, Line
 from services.router.domain.instants import microseconds_of
 from services.router.domain.policy import Policy
+from services.router.domain.scale import Scale
 from services.router.domain.standing import READY, Standing, standing_of
 from services.router.domain.tally import NOTHING_YET, Tally, assigned_on, day_of
 from services.router.domain.weights import fairness, load, skill_match
@@ -64,6 +66,7 @@ class Roster:
         self._by_skill: dict[str, dict[Profile, Group]] = {}
         self._able: dict[Requirement, Able] = {}
         self._shares = 0
+        self._scales: dict[tuple[int, int, float], Scale] = {}
         self._moved: set[str] = set()
         self._conflicts: dict[str, set[str]] = {}
 
@@ -277,12 +280,10 @@ class Roster:
             group.move(cell_before, line_before, cell, line)
 
     def _cell(self, technician_id: str, group: Group, tally: Tally) -> Cell:
-        policy, held = self.policy, self._loads.get(technician_id, 0)
-        rank = policy.load_factor * load.share(group.profile, held)
-        if not policy.fairness_factor:
-            return Cell(rank, held, 0)
-        assigned_weight = assigned_on(tally, self.day)
-        return Cell(rank - policy.fairness_factor * fairness.weigh(assigned_weight), held, assigned_weight)
+        policy = self.policy
+        assigned_weight = assigned_on(tally, self.day) if policy.fairness_factor else 0
+        held = self._loads.get(technician_id, 0)
+        return _cell_of(group.profile.capacity, held, assigned_weight, policy.load_factor, policy.fairness_factor)
 
     def _rebuild(self) -> None:
         kept: dict[Any, Any]
@@ -300,6 +301,7 @@ class Roster:
     def _forget_able(self) -> None:
         if self._able:
             self._able.clear()
+            self._scales.clear()
             self._shares = 0
             for group in self._groups.values():
                 group.watchers.clear()
@@ -316,10 +318,18 @@ class Roster:
                 continue
             dropped[filters.SKILL] -= group.members
             if reason is None:
-                groups.append((group, skill_match.weigh(requirement, group.profile)))
+                groups.append((group, self._scale(requirement, group.profile)))
             else:
                 dropped[reason] += group.members
-        return Able(requirement, self.policy, groups, dropped)
+        return Able(requirement, groups, dropped)
+
+    def _scale(self, requirement: Requirement, profile: Profile) -> Scale:
+        match = skill_match.weigh(requirement, profile)
+        seen = requirement.weight, profile.capacity, match
+        scale = self._scales.get(seen)
+        if scale is None:
+            scale = self._scales[seen] = Scale(requirement, profile, match, self.policy)
+        return scale
 
     def _groups_with(self, skills: frozenset[str]) -> Iterable[Group]:
         """The groups that may have all these skills: those with the rarest of them, or all if none is asked for."""
@@ -342,6 +352,15 @@ class Roster:
             del groups[profile]
             if not groups:
                 del self._by_skill[name]
+
+
+@lru_cache(maxsize=65_536)
+def _cell_of(capacity: int, held: int, assigned_weight: int, load_factor: float, fairness_factor: float) -> Cell:
+    """One cell for all who share it: there are few, somebody moves with every decision, and equals compare at once."""
+    rank = load_factor * load.share(capacity, held)
+    if fairness_factor:
+        rank -= fairness_factor * fairness.weigh(assigned_weight)
+    return Cell(rank, held, assigned_weight)
 
 
 def dropped_by(requirement: Requirement, profile: Profile) -> str | None:

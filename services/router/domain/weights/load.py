@@ -11,6 +11,6 @@ def weigh(requirement: Requirement, profile: Profile, load: int) -> float:
     return 1.0 - (load + requirement.weight) / max(profile.capacity, 1)
 
 
-def share(profile: Profile, load: int) -> float:
+def share(capacity: int, load: int) -> float:
     """The share of the capacity that is taken: it orders as `weigh` does, the other way round, whatever the work."""
-    return load / max(profile.capacity, 1)
+    return load / max(capacity, 1)

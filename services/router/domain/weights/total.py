@@ -69,6 +69,13 @@ def parts_of(work: Work, requirement: Requirement, person: Person, policy: Polic
         policy.skill_match_factor * skill_match.weigh(requirement, person.profile),
         policy.fairness_factor * fairness.weigh(assigned_on(tally, moment.day)),
         policy.idle_factor * idle.weigh(tally.last_at, moment.now_us, policy.idle_full_seconds),
-        policy.continuity_factor * continuity.weigh(work, person.technician_id),
-        policy.related_factor * related.weigh(work, person.technician_id, policy),
+        *ties_of(work, person.technician_id, policy),
+    )
+
+
+def ties_of(work: Work, technician_id: str, policy: Policy) -> tuple[float, float]:
+    """What `continuity` and `related` give, already multiplied: all that tells one of a cell from the others."""
+    return (
+        policy.continuity_factor * continuity.weigh(work, technician_id),
+        policy.related_factor * related.weigh(work, technician_id, policy),
     )
