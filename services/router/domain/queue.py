@@ -90,6 +90,7 @@ class Queue:
         self._suited_by_skill: dict[tuple[Kind, str | None], list[Line]] = {}
         self._suits = 0
         self._work: dict[str, Work] = {}
+        self._newest: Work | None = None
         self._spots: dict[str, Spot] = {}
         self._changing: list[tuple[datetime, str, int]] = []
 
@@ -112,6 +113,7 @@ class Queue:
 
     def spot_of(self, ticket_id: str) -> Spot:
         """Where waiting work stands, and what it asks for by now; KeyError for work that does not wait."""
+        self._place_newest()
         return self._spots[ticket_id]
 
     def rule(self, policy: Policy) -> None:
@@ -129,6 +131,7 @@ class Queue:
         if earlier:
             self._rebuild()
             return
+        self._place_newest()
         changing = self._changing
         while changing and changing[0][0] <= now:
             _, ticket_id, generation = heappop(changing)
@@ -138,17 +141,21 @@ class Queue:
                 self._put(work)
 
     def add(self, work: Work) -> None:
-        """Put work in its place."""
-        self._work[work.ticket_id] = work
-        self._put(work)
+        """Let work wait. It finds its place once somebody looks, or more comes: most is given away before that."""
+        self._place_newest()
+        self._work[work.ticket_id] = self._newest = work
 
     def remove(self, work: Work) -> None:
         """Take work out, wherever it stands."""
         del self._work[work.ticket_id]
-        self._take(work.ticket_id)
+        if self._newest is not None and self._newest.ticket_id == work.ticket_id:
+            self._newest = None
+        else:
+            self._take(work.ticket_id)
 
     def first_for(self, waiter: Waiter) -> Work | None:
         """The first work that this person can take with what they hold now; the caller has seen that they are ready."""
+        self._place_newest()
         first: Order | None = None
         for line in self._lines_for(waiter.profile):
             requirement, orders = line
@@ -204,6 +211,11 @@ class Queue:
         self._policy = policy
         self._declines = RoutingFilter.DECLINED in policy.filters
         self._conflicts = RoutingFilter.CONFLICT in policy.filters
+
+    def _place_newest(self) -> None:
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._put(newest)
 
     def _put(self, work: Work) -> None:
         # Before the first `advance` there is no now, and with it all find their places anew.
@@ -264,6 +276,7 @@ class Queue:
         self._forget_lines()
         self._spots.clear()
         self._changing.clear()
+        self._newest = None
         for work in self._work.values():
             self._put(work)
 

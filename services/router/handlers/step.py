@@ -19,6 +19,7 @@ from services.router.domain.assignment import Choice, choose, choose_wanted
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Waiter
 from services.router.domain.tally import tallied
+from services.router.domain.work import requirement_of
 from services.router.handlers.effects import ASSIGNED, BY_HAND, OVERFLOWED, QUEUED, AssignmentDecided
 from services.router.handlers.timers import timers_of
 from services.router.state import Draft, Held, Member, Pool, State, Waiting, offer_key, tally_key, technician_key
@@ -80,7 +81,7 @@ class Step:
     def assign(self, waiting: Waiting) -> Choice | None:
         """Give waiting work to the best there is; where there is nobody, the choice says why."""
         work = waiting.work
-        choice = choose(work, self.pool.queue.spot_of(work.ticket_id).requirement, self.pool.roster)
+        choice = choose(work, requirement_of(work, self.policy, self.now), self.pool.roster)
         if not choice.ranked:
             return choice
         self.hold(waiting, choice, ASSIGNED)
@@ -93,7 +94,7 @@ class Step:
     def assign_to(self, waiting: Waiting, technician_id: str, outcome: str) -> None:
         """Give work to whom a coordinator wants, or to the pool's owner, whatever the filters say."""
         work = waiting.work
-        requirement = self.pool.queue.spot_of(work.ticket_id).requirement
+        requirement = requirement_of(work, self.policy, self.now)
         self.hold(waiting, choose_wanted(work, requirement, technician_id, self.pool.roster), outcome)
 
     def hold(self, waiting: Waiting, choice: Choice, outcome: str) -> None:

@@ -104,6 +104,16 @@ works = st.builds(
 )
 
 
+def test_work_that_was_put_back_finds_its_place_though_an_instant_of_before_comes() -> None:
+    queue = queue_of(work("T-1", priority="P3"))
+    before = queue.spot_of("T-1").order
+    queue.remove(work("T-1", priority="P3"))
+    queue.add(work("T-1", priority="P3"))
+    queue.advance(NOON + timedelta(hours=5))
+    assert queue.spot_of("T-1").order < before
+    assert first_for(queue, AN) == "T-1"
+
+
 def place_of(each: Work) -> Order:
     return order_of(each, Policy(), NOON)
 
