@@ -100,6 +100,16 @@ class Group:
             head = self._heads[scale] = self._head(scale)
         return head
 
+    def unwatch(self) -> None:
+        """Nobody looks any more: with the scales that were looked by, what was seen by them is over, too."""
+        self.watchers.clear()
+        self._heads.clear()
+
+    @property
+    def heads_kept(self) -> int:
+        """By how many scales is remembered what is seen."""
+        return len(self._heads)
+
     def front_from(self, number: int, scale: Scale) -> Front | None:
         """The first in the first cell from `number` on that has room."""
         order, highest_load = self.order, scale.highest_load

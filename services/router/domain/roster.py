@@ -304,7 +304,7 @@ class Roster:
             self._scales.clear()
             self._shares = 0
             for group in self._groups.values():
-                group.watchers.clear()
+                group.unwatch()
 
     def _find_able(self, requirement: Requirement) -> Able:
         if self._shares > SHARES_MAX:

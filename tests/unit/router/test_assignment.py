@@ -200,6 +200,18 @@ def test_groups_still_do_after_any_number_of_changes(
         assert chosen(offered, roster) == explain(offered, roster, policy, NOON).choice
 
 
+def test_people_who_come_and_go_leave_nothing_behind_with_those_who_stay() -> None:
+    roster = roster_of(technician("an"))
+    for number in range(20):
+        roster.replace(None, technician(f"guest-{number}", "net"))
+        chosen(work("T-1"), roster)
+        chosen(work("T-2", weight=2), roster)
+        roster.replace(technician(f"guest-{number}", "net"), None)
+    staying = roster.place_of("an")
+    assert staying is not None
+    assert staying.group.heads_kept <= 2
+
+
 def test_an_explanation_names_every_candidate_with_each_verdict_and_part() -> None:
     roster = roster_of(technician("an", "db"), technician("bo"), technician("chen", "db", capacity=1), an=2, chen=1)
     explained = explain(work("T-1", skills=("db",), last_technician_id="an"), roster, roster.policy, NOON)
