@@ -174,6 +174,48 @@ def test_groups_choose_whom_asking_everyone_would(
         assert chosen(offered, roster, now) == explain(offered, roster, policy, now).choice
 
 
+crowds = st.lists(
+    st.builds(
+        Technician,
+        technician_id=st.sampled_from(NAMES),
+        skills=skills,
+        languages=st.just((Language.EN,)),
+        level=st.sampled_from([Level.L1, Level.L2]),
+        capacity=st.integers(3, 4),
+        rostered=st.sampled_from([True]),
+    ),
+    min_size=4,
+    unique_by=lambda each: each.technician_id,
+)
+welcome = st.builds(
+    work,
+    st.just("T-1"),
+    weight=st.integers(1, 2),
+    last_technician_id=st.none() | st.sampled_from(NAMES),
+    related_technician_id=st.none() | st.sampled_from(NAMES),
+    requester_id=st.none() | st.sampled_from(REQUESTERS),
+)
+
+
+@given(
+    crowds,
+    st.dictionaries(st.sampled_from(NAMES), st.integers(1, 3)),
+    st.dictionaries(st.sampled_from(NAMES), st.integers(0, 90)),
+    st.lists(welcome, min_size=1, max_size=3),
+    policies.map(lambda policy: msgspec.structs.replace(policy, filters=(), groups=(), rate_limit=None)),
+)
+@settings(deadline=None, max_examples=150)
+def test_groups_weigh_as_asking_everyone_does_where_nearly_all_may_take_the_work(
+    people: list[Technician], loads: dict[str, int], ages: dict[str, int], asked: list[Work], policy: Policy
+) -> None:
+    roster = roster_of(*people, policy=policy, **loads)
+    for technician_id, age_minutes in ages.items():
+        at_us = microseconds_of(NOON - timedelta(minutes=age_minutes))
+        roster.set_tally(technician_id, tallied(Tally(), 1, policy, at_us))
+    for offered in asked:
+        assert chosen(offered, roster) == explain(offered, roster, policy, NOON).choice
+
+
 moves = st.tuples(st.sampled_from(NAMES), st.integers(-2, 3))
 turns = st.tuples(st.sampled_from(NAMES), st.sampled_from([Presence.AVAILABLE, Presence.AWAY]))
 

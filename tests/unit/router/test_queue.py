@@ -104,6 +104,16 @@ works = st.builds(
 )
 
 
+def test_work_that_is_taken_out_from_behind_leaves_those_before_it() -> None:
+    queue = queue_of(*(work(f"T-{number}", queued_minutes=number) for number in range(4)))
+    queue.remove(work("T-2", queued_minutes=2))
+    taken = []
+    while (first := queue.first_for(Waiter("an", profile_of(AN, Policy()), 0))) is not None:
+        queue.remove(first)
+        taken.append(first.ticket_id)
+    assert taken == ["T-0", "T-1", "T-3"]
+
+
 def test_work_that_was_put_back_finds_its_place_though_an_instant_of_before_comes() -> None:
     queue = queue_of(work("T-1", priority="P3"))
     before = queue.spot_of("T-1").order
