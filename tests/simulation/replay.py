@@ -87,6 +87,7 @@ class Replay:
                 case Condemned(record, error):
                     self._follow(committed, record.topic, record.partition, record.offset)
                     self.engine.condemn(batch, record, error)
+        self.engine.conclude(batch)
         self.written.update(batch.outputs)
         self.engine.commit(batch)
 

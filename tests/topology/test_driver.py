@@ -16,8 +16,8 @@ from services._runtime.engine.batch import PartitionBatch
 from services._runtime.engine.codec import Entry
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.engine import Engine, TooManyDeadLettersError, TooManyParkedKeysError
-from services._runtime.engine.topology import Context, Decision, Timer
-from tests.topology.counting import HUGE, POISON, POISON_TIMER, Counted, Counting, message
+from services._runtime.engine.topology import Context, Decision, Emit, Handled, Timer
+from tests.topology.counting import HUGE, POISON, POISON_TIMER, REMIND_SECONDS, Counted, Counting, message
 
 TICKET = "T-1"
 
@@ -198,6 +198,27 @@ def test_a_timer_that_its_own_batch_had_replaced_still_fires_when_the_batch_is_a
     engine.abort(replaced)
     engine.fire(batch, 0, due_at, 10)
     assert [output.topic for output in batch.outputs] == [TICKET_FEEDBACK.name]
+
+
+def test_what_is_said_of_a_batch_knows_its_records_its_dead_letters_and_its_timers() -> None:
+    heard: list[Handled] = []
+
+    def on_batch(handled: Handled, context: Context) -> list[Emit]:
+        heard.append(handled)
+        said = message(TICKET, f"{len(handled.records)} records")
+        return [Emit(TICKET_COMMANDS, TICKET, said, id=f"batch-{len(heard)}", occurred_at=context.now)]
+
+    topology = replace(Counting().topology(), parks=False, on_batch=on_batch)
+    driver = TopologyDriver(topology)
+    driver.send(TICKET_COMMANDS, TICKET, message(TICKET))
+    driver.send(TICKET_COMMANDS, "T-2", message("T-2", POISON))
+    driver.advance(REMIND_SECONDS)
+    whole, poisoned, late = heard
+    assert [each.offset for each in whole.records] == [0]
+    assert (whole.set_aside, whole.timers) == ([], [])
+    assert poisoned.records == poisoned.set_aside
+    assert (late.records, [(key, timer.kind) for key, timer in late.timers]) == ([], [(TICKET, "remind")])
+    assert [event.id for event in driver.read(TICKET_COMMANDS)] == ["batch-1", "batch-2", "batch-3"]
 
 
 def test_an_output_too_large_is_set_aside_and_changes_nothing(driver: TopologyDriver[Counted]) -> None:

@@ -19,8 +19,9 @@ _ABSENT: Final[Any] = object()
 class PartitionBatch(Generic[S]):
     """One partition's part of a batch: its changes above the committed state. Handlers see it as their `Context`.
 
-    `key` and `place` are the input that is decided now. `overlay` holds changed entries (None forgets the key) and
-    `parked` changed counts. `fired`, `deferred` and `replaced` are timers taken off the heap: an abort puts
+    `key` and `place` are the input that is decided now. `records` are those taken so far, where the topology wants to
+    know (`on_batch`), and `set_aside` the dead letters among them. `overlay` holds changed entries (None forgets the
+    key) and `parked` changed counts. `fired`, `deferred` and `replaced` are timers taken off the heap: an abort puts
     them back.
     """
 
@@ -34,7 +35,9 @@ class PartitionBatch(Generic[S]):
         "overlay",
         "parked",
         "place",
+        "records",
         "replaced",
+        "set_aside",
         "state",
     )
 
@@ -50,6 +53,8 @@ class PartitionBatch(Generic[S]):
         self.deferred: list[DueTimer] = []
         self.replaced: list[DueTimer] = []
         self.place: Record | DueTimer | None = None
+        self.records: list[Record] = []
+        self.set_aside: list[Record] = []
 
     @property
     def position(self) -> str:

@@ -8,6 +8,7 @@ moved, in due order, each at its own instant.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
@@ -78,8 +79,17 @@ class TopologyDriver(Generic[S]):
             raise ValueError(message)
         offset = self._offsets[topic.name]
         self._offsets[topic.name] += 1
+        self.decide([Record(topic.name, 0, offset, key.encode(), value, redriven, first_offset)])
+
+    def decide(self, records: Sequence[Record], timers_max: int = 0) -> None:
+        """Decide records, then up to so many timers that are due by now, in one batch, as who is behind its input does.
+
+        The records' offsets are the caller's; `send` and `send_bytes` count their own.
+        """
         batch = self._engine.begin(self.now)
-        self._engine.process(batch, [Record(topic.name, 0, offset, key.encode(), value, redriven, first_offset)])
+        self._engine.process(batch, records)
+        if timers_max:
+            self._engine.fire(batch, 0, self.now, limit=timers_max)
         self._commit(batch)
 
     def advance(self, seconds: float) -> None:
@@ -162,6 +172,7 @@ class TopologyDriver(Generic[S]):
         self._engine.partitions[0] = state
 
     def _commit(self, batch: Any) -> None:
+        self._engine.conclude(batch)
         for output in batch.outputs:
             self._log[output.topic].append(output)
         for output in self._engine.changelog(batch):

@@ -21,12 +21,13 @@ from services._runtime.engine.codec import Entry, StateCodec
 from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT, encode_letter, letter
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import PARKED, DueTimer, PartitionState, encode_parked
-from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handler, Timer, Topology
+from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handled, Handler, Timer, Topology
 
 S = TypeVar("S")
 
 OUTPUT_BYTES_MAX: Final = 900_000
 TIMER: Final = "timer"
+BATCH: Final = "batch"
 
 
 class TooManyDeadLettersError(Exception):
@@ -55,6 +56,7 @@ class Engine(Generic[S]):
             contract.type_name: handler for contract, handler in topology.handlers.items()
         }
         self._parks = topology.parks
+        self._on_batch = topology.on_batch
         self._dead_letters_in_a_row = 0
 
     def new_partition(self, partition: int) -> PartitionState[S]:
@@ -79,6 +81,8 @@ class Engine(Generic[S]):
             part = parts.get(record.partition)
             if part is None:
                 part = self._part(batch, record.partition)
+            if self._on_batch is not None:
+                part.records.append(record)
             key = _text(record.key)
             if part.any_parked and self._parks and part.holds_back(key, record):
                 self._set_aside(batch, part, record, key, Reason.PARKED, None)
@@ -116,6 +120,17 @@ class Engine(Generic[S]):
             self._fire_one(batch, part, due, entry)
             if len(part.fired) >= limit:
                 return
+
+    def conclude(self, batch: Batch[S]) -> None:
+        """Say what is to be said of the whole batch, once all that belongs in it is decided."""
+        if self._on_batch is None:
+            return
+        cause = Event(BATCH, "", BATCH, BATCH, batch.now, NO_TENANT, None)
+        for part in batch.partitions.values():
+            handled = Handled(part.records, part.set_aside, [(due.key, due.timer) for due in part.fired])
+            for number, emit in enumerate(self._on_batch(handled, part)):
+                batch.outputs.append(self._encode(emit, cause, number))
+                batch.types.append(emit.data.type_name)
 
     def rewrite(self, batch: Batch[S], partition: int, limit: int) -> None:
         """Write up to `limit` entries of a partition again that lie in the changelog in a newer version than is wanted.
@@ -275,6 +290,7 @@ class Engine(Generic[S]):
         data = letter(self.topology, record, key, reason, error)
         value = encode_letter(self.topology, data, batch.now)
         batch.outputs.append(Output(self.topology.dead_letters.name, record.key or b"", value))
+        part.set_aside.append(record)
         batch.set_aside[reason] = batch.set_aside.get(reason, 0) + 1
         # A timer that raised is held back by its key's count, also where records are not.
         if (self._parks or reason is Reason.TIMER_RAISED) and key and not record.redriven:

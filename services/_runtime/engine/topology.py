@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from schemas.contract import Contract
 from schemas.topics import Topic
+from services._runtime.engine.records import Record
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -140,6 +141,20 @@ class Context(Protocol):
 
 Handler = Callable[[Any, Event, Context], Decision[Any]]
 TimerHandler = Callable[[Any, Timer, Context], Decision[Any]]
+
+
+class Handled(NamedTuple):
+    """What a batch did of one partition: records in their order (`set_aside` are among them), then timers.
+
+    `timers` are those that fired, each with its key, in their order.
+    """
+
+    records: Sequence[Record]
+    set_aside: Sequence[Record]
+    timers: Sequence[tuple[str, Timer]]
+
+
+BatchHandler = Callable[[Handled, Context], Sequence[Emit]]
 Upgrade = Callable[[Any], Any]
 
 
@@ -157,6 +172,8 @@ class Topology(Generic[S]):
     dead letters a key has is but a number, and has no bound. `gather_seconds` is how long records are gathered into a
     batch after the first one came: longer makes fewer transactions, which is kinder to the brokers, and later answers.
     `retries` is where operators send its dead letters again; it has the inputs' partitions and is read with them.
+    `on_batch` says something of a whole batch, a partition at a time, in the batch's own transaction; each of its
+    events needs an id.
     `writes` are the topics that decisions write to, so that what is told of each can be counted from the start.
     """
 
@@ -168,6 +185,7 @@ class Topology(Generic[S]):
     handlers: Mapping[type[Contract], Handler]
     state_type: Any
     on_timer: TimerHandler | None = None
+    on_batch: BatchHandler | None = None
     state_version: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
     downgrades: Mapping[int, Upgrade] = field(default_factory=dict)

@@ -275,6 +275,9 @@ class Session(Generic[S]):
             self._fire(batch, partition, until)
         for partition in outdated:
             self._engine.rewrite(batch, partition, REWRITES_PER_BATCH)
+        written = len(batch.outputs)
+        self._engine.conclude(batch)
+        self._writer.write(batch.outputs[written:])
         self._commit(batch)
 
     def _fire(self, batch: Batch[S], partition: int, until: datetime) -> None:
