@@ -19,6 +19,7 @@ from schemas import (
     intake_requests,
     notifications,
     pool_sla,
+    routing_turns,
     routing_work,
     ticket_assignments,
     ticket_commands,
@@ -96,6 +97,14 @@ ROUTING_WORK: Final = Topic(
     "intake ledger and directory API",
     "offers, withdrawals, roster and presence of a pool",
     _declared_in(routing_work),
+    retention_hours=YEAR_HOURS,
+)
+ROUTING_TURNS: Final = Topic(
+    "routing.turns",
+    "pool",
+    "router",
+    "in which turns a pool's router decided, so that it can be decided again",
+    _declared_in(routing_turns),
     retention_hours=YEAR_HOURS,
 )
 TICKET_ASSIGNMENTS: Final = Topic(
@@ -217,6 +226,7 @@ TOPICS: Final = (
     TICKET_EVENTS,
     TICKET_SNAPSHOTS,
     ROUTING_WORK,
+    ROUTING_TURNS,
     TICKET_ASSIGNMENTS,
     TICKET_SLA,
     POOL_SLA,

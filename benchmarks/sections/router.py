@@ -21,7 +21,7 @@ from benchmarks.topics import make_topics
 from benchmarks.work import fill
 from deploy.local.folders import STACKS
 from deploy.local.redis import Redis
-from schemas.topics import TICKET_ASSIGNMENTS
+from schemas.topics import ROUTING_TURNS, TICKET_ASSIGNMENTS
 from services._runtime.processor.processor import COLLECTOR_THRESHOLDS
 
 PEOPLE: Final = (10_000, 1_000)
@@ -98,7 +98,7 @@ def figures(measured: Measured) -> dict[str, Any]:
 def _kafka(bench: Bench, form: int) -> dict[str, Any]:
     """One process, one pool of all technicians, so one partition: a burst, then an even pace."""
     with bench.broker("router") as bootstrap:
-        make_topics(bootstrap, COMMANDS, TICKET_ASSIGNMENTS.name)
+        make_topics(bootstrap, COMMANDS, TICKET_ASSIGNMENTS.name, ROUTING_TURNS.name)
         order = order_for(ROUTER, bootstrap, COMMANDS)
         with started(order.group, ROUTER.command(order)) as running:
             fill(bootstrap, COMMANDS, roster(PEOPLE[form]))

@@ -2,7 +2,7 @@
 
 Reading order: `topology` (which event goes where, and what it changes), `step` (one decision in the making: who gets
 what), `overflow` and `release` (what becomes of work that nobody takes, or whose technician is gone), `timers` (what of
-a state comes due, and when), `effects` (what the metrics hear).
+a state comes due, and when), `turns` (what was decided together), `effects` (what the metrics hear).
 """
 
 from services.router.handlers.effects import (

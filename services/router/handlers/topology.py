@@ -23,7 +23,7 @@ from schemas.routing_work import (
     RoutingPolicyStated,
     TechnicianRostered,
 )
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Event, Timer, Topology
 from services.router.domain.acquaintances import Acquainted, acquainted
@@ -38,6 +38,7 @@ from services.router.handlers.effects import BY_HAND, DeclineHeard
 from services.router.handlers.overflow import assign_or_overflow
 from services.router.handlers.step import Cause, Step
 from services.router.handlers.timers import FORGET
+from services.router.handlers.turns import turns_taken
 from services.router.settings import RoutingSettings
 from services.router.state import (
     STATE_VERSION,
@@ -79,7 +80,7 @@ def router_topology(settings: RoutingSettings) -> Topology[State]:
         name="router.pools",
         service="router",
         inputs=(ROUTING_WORK,),
-        writes=(TICKET_ASSIGNMENTS,),
+        writes=(TICKET_ASSIGNMENTS, ROUTING_TURNS),
         changelog=CHANGELOGS["router", "pools"],
         dead_letters=DEAD_LETTERS["router"],
         retries=RETRIES["router.pools"],
@@ -91,6 +92,7 @@ def router_topology(settings: RoutingSettings) -> Topology[State]:
             RoutingPolicyStated: router.on_policy_stated,
         },
         on_timer=router.on_timer,
+        on_batch=turns_taken,
         state_type=State,
         state_version=STATE_VERSION,
         index=lambda: Census(policy),
