@@ -16,12 +16,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas import envelope
 from schemas.contract import Contract
 from schemas.ticket_assignments import AssignmentMade
-from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.clock import SystemClock
 from services._runtime.processor.processor import Processor
 from services.router.adapters.replay.command import rules_of
 from services.router.adapters.replay.journal import Said
+from services.router.adapters.replay.player import Told
 from services.router.adapters.replay.source import KafkaLogs, partition_in
 from services.router.adapters.replay.why import why
 from services.router.domain.reasons import LogTooLongError
@@ -78,6 +79,7 @@ class Desk:
 def make_topics(bootstrap: str) -> None:
     topics = [
         ROUTING_WORK,
+        ROUTING_TURNS,
         TICKET_ASSIGNMENTS,
         CHANGELOGS["router", "pools"],
         DEAD_LETTERS["router"],
@@ -131,10 +133,11 @@ def test_every_decision_of_a_real_router_is_made_again_from_its_topics(desk: Des
     desk.tell(*(withdrawal(f"{desk.pool}-{number}", pool=desk.pool) for number in range(OFFERS // 2)))
     said = desk.wait_for_assignments(OFFERS // 2)
     partition = partition_in(said[0].data.position)
-    work = list(desk.logs.work(partition))
+    work, turns = list(desk.logs.work(partition)), list(desk.logs.turns(partition))
     made = [each.data for each in said if isinstance(each.data, AssignmentMade)]
     for data in made:
-        found = why(data, iter(work), partition, said, rules_of(desk.settings))
+        told = Told(desk.pool, {ROUTING_WORK.name: work})
+        found = why(data, turns, told, partition, rules_of(desk.settings))
         assert found.equal, (data, found.replayed)
 
 

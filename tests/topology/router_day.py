@@ -9,17 +9,23 @@ from typing import Any, Final
 from schemas import envelope
 from schemas.contract import Contract
 from schemas.routing_policy import OverflowGroup, RateLimit, RoutingPolicy, Shift, SkillTier
+from schemas.routing_turns import TurnTaken
 from schemas.routing_work import MissedAccept, RoutingPolicyStated
-from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.topics import ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Level, Presence, Tier
 from services._runtime.engine.records import Record
-from services.router.adapters.replay.journal import Said, said_in
+from services.router.adapters.replay.journal import Said, said_in, turns_in
+from services.router.adapters.replay.player import Told
 from services.router.state import Held, Waiting
 from tests.topology.routing import POOL, Router, offer, present, rostered, withdrawal
 
 SKILLS: Final = ("scanner", "printer", "network")
 PRIORITIES: Final = ("P0", "P1", "P2", "P2", "P3")
 PARTITION: Final = 0
+LAGS_A_STEP: Final = 0.08
+"""How often the router falls behind, in a day that has lags."""
+CRASHES_A_LAG: Final = 0.3
+"""How often it is another process that goes on."""
 
 
 @dataclass
@@ -28,12 +34,15 @@ class Day:
 
     seed: int
     people: int = 12
+    lags: bool = False
     router: Router = field(default_factory=Router)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._generations: dict[str, int] = {}
         self.records: list[Record] = []
+        self._decided = 0
+        self._steps_behind = 0
 
     def run(self, steps: int) -> None:
         """So many things happen."""
@@ -42,13 +51,24 @@ class Day:
             self._roster(number)
         acts = (*[self._offer] * 3, *[self._resolve] * 4, self._decline, self._miss, self._presence)
         for _ in range(steps):
-            self.router.driver.advance(self._random.choice((0, 1, 20, 120, 400)))
+            self._pass_time()
             self._random.choice((*acts, self._reroster, self._take))()
+        self._catch_up()
 
     @property
     def said(self) -> list[Said]:
         """All that the router said."""
         return list(said_in(output.value for output in self.router.driver.read_bytes(TICKET_ASSIGNMENTS)))
+
+    @property
+    def turns(self) -> list[TurnTaken]:
+        """The turns that the router took."""
+        return list(turns_in(output.value for output in self.router.driver.read_bytes(ROUTING_TURNS)))
+
+    @property
+    def told(self) -> Told:
+        """What the router was told, to be read once."""
+        return Told(POOL, {ROUTING_WORK.name: self.records})
 
     def _tell(self, *inputs: Contract) -> None:
         for data in inputs:
@@ -62,8 +82,36 @@ class Day:
                 tenant="acme",
                 data=data,
             )
-            self.router.driver.send_bytes(ROUTING_WORK, POOL, value)
             self.records.append(Record(ROUTING_WORK.name, PARTITION, offset, POOL.encode(), value))
+        if not self._steps_behind:
+            self.router.driver.decide(self.records[self._decided :])
+            self._decided = len(self.records)
+
+    def _pass_time(self) -> None:
+        """Timers fire on time, but where the router is away or behind: it then decides later what came meanwhile."""
+        driver, seconds = self.router.driver, self._random.choice((0, 1, 20, 120, 400))
+        if self._steps_behind:
+            driver.sleep_through(seconds)
+            self._steps_behind -= 1
+            if not self._steps_behind:
+                self._catch_up()
+            return
+        driver.advance(seconds)
+        if self.lags and self._random.random() < LAGS_A_STEP:
+            self._steps_behind = self._random.randint(1, 12)
+
+    def _catch_up(self) -> None:
+        """Batches begin late: records first, some of the timers that are due with them, the others later."""
+        driver, choose = self.router.driver, self._random
+        self._steps_behind = 0
+        if self.lags and choose.random() < CRASHES_A_LAG:
+            driver.crash()
+        while self._decided < len(self.records):
+            end = self._decided + choose.randint(1, 4)
+            driver.decide(self.records[self._decided : end], timers_max=choose.choice((0, 0, 1, 3)))
+            self._decided = min(end, len(self.records))
+            driver.sleep_through(choose.choice((0.001, 0.2, 30)))
+        driver.advance(0.001)
 
     def _roster(self, number: int, **changes: Any) -> None:
         choose = self._random

@@ -1,14 +1,17 @@
-"""A day of a pool decided again from its two logs: the same assignments, and everyone who was looked at for each."""
+"""A day of a pool decided again from its logs: the same assignments, and everyone who was looked at for each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import pytest
 
+from schemas import envelope
 from schemas.contract import replace
 from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
-from services.router.adapters.replay.journal import Journal, Said
+from schemas.topics import TICKET_ASSIGNMENTS
+from services.router.adapters.replay.journal import Said, said_in
 from services.router.adapters.replay.player import PoolPlayer, Witness
 from services.router.adapters.replay.source import partition_in
 from services.router.adapters.replay.why import Rules, decided, decision_on, why
@@ -19,15 +22,17 @@ from services.router.domain.reasons import UnknownDecisionError, Why, agrees
 from services.router.handlers import ASSIGNED, BY_HAND, QUEUED, router_topology
 from services.router.state import Held, Pools, Waiting
 from tests.topology.router_day import PARTITION, Day
-from tests.topology.routing import POOL, SETTINGS
+from tests.topology.routing import POOL, SETTINGS, Router
 
 STEPS = 400
 SEEDS = (1, 2, 3)
+LATE_SEEDS = (11, 12, 13, 14, 15, 16)
+DAYS = [*((seed, False) for seed in SEEDS), *((seed, True) for seed in LATE_SEEDS)]
 
 
 @cache
-def day_of(seed: int) -> Day:
-    day = Day(seed)
+def day_of(seed: int, lags: bool = False) -> Day:  # noqa: FBT001, FBT002 - as `DAYS` names them
+    day = Day(seed, lags=lags)
     day.run(STEPS)
     return day
 
@@ -56,29 +61,58 @@ class Watched(Witness):
 
 def replayed(day: Day) -> Watched:
     watched = Watched()
-    journal = Journal(day.said, POOL)
-    player = PoolPlayer(router_topology(SETTINGS), SETTINGS.policy, POOL, PARTITION, journal, watched)
-    player.play(day.records)
-    player.finish(day.router.driver.now)
+    player = PoolPlayer(router_topology(SETTINGS), SETTINGS.policy, PARTITION, watched)
+    told = day.told
+    for turn in day.turns:
+        player.take(turn, told)
     return watched
 
 
 def ask(day: Day, ticket_id: str, generation: int | None = None) -> Why:
     decision = decision_on(day.said, ticket_id, generation=generation)
-    return why(decision, iter(day.records), PARTITION, day.said, rules())
+    return why(decision, day.turns, day.told, PARTITION, rules())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_day_replayed_from_its_logs_says_what_was_said(seed: int) -> None:
-    day = day_of(seed)
+@pytest.mark.parametrize(("seed", "lags"), DAYS)
+def test_a_day_replayed_from_its_logs_says_what_was_said(seed: int, lags: bool) -> None:  # noqa: FBT001 - as `DAYS`
+    day = day_of(seed, lags)
     again = replayed(day).said
     assert len(again) > STEPS / 4
     assert again == day.said
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_every_assignment_of_a_day_has_the_winner_and_the_dropped_counts_of_asking_everyone(seed: int) -> None:
-    day = day_of(seed)
+def test_when_a_late_router_looked_matters_to_what_it_decides() -> None:
+    """Else the turns would be told for nothing, and the days with lags would show nothing."""
+    differ = 0
+    for seed in LATE_SEEDS:
+        day = day_of(seed, lags=True)
+        assert any(turn.timers and turn.records for turn in day.turns)
+        assert any(turn.records and turn.records[0].last_offset > turn.records[0].first_offset for turn in day.turns)
+        differ += on_time(day) != holders_of(day.said)
+    assert differ > len(LATE_SEEDS) / 2
+
+
+def on_time(day: Day) -> list[tuple[str, int, str]]:
+    """Who gets what where the same is told at the same times to a router that is never late."""
+    router = Router()
+    for record in day.records:
+        router.driver.advance_to(max(router.driver.now, envelope.decode_head(record.value or b"").time))
+        router.driver.decide([record])
+    router.driver.advance_to(day.router.driver.now)
+    return holders_of(said_in(output.value for output in router.driver.read_bytes(TICKET_ASSIGNMENTS)))
+
+
+def holders_of(said: Iterable[Said]) -> list[tuple[str, int, str]]:
+    made = (each.data for each in said if isinstance(each.data, AssignmentMade))
+    return [(data.ticket_id, data.generation, data.technician_id) for data in made]
+
+
+@pytest.mark.parametrize(("seed", "lags"), DAYS)
+def test_every_assignment_of_a_day_has_the_winner_and_the_dropped_counts_of_asking_everyone(
+    seed: int,
+    lags: bool,  # noqa: FBT001 - as `DAYS` names them
+) -> None:
+    day = day_of(seed, lags)
     explained = replayed(day).explained
     made = [each.data for each in day.said if isinstance(each.data, AssignmentMade)]
     assert len(explained) == len(made)
@@ -110,7 +144,7 @@ def decided_by_rule(said: Said) -> bool:
 
 @pytest.mark.parametrize("outcome", [ASSIGNED, BY_HAND, QUEUED])
 def test_why_comes_to_what_was_told_whatever_became_of_the_ticket(outcome: str) -> None:
-    day = day_of(2)
+    day = day_of(12, lags=True)
     told = [each.data for each in day.said if isinstance(each.data, (AssignmentMade, AssignmentQueued))]
     # The last of a generation is what `why` answers with.
     last = {(data.ticket_id, data.generation): data for data in told}
@@ -139,7 +173,7 @@ def test_a_replay_that_comes_to_something_else_says_so() -> None:
     decision = decision_on(day.said, next(each.data.ticket_id for each in day.said if decided_by_rule(each)))
     assert isinstance(decision, AssignmentMade)
     told = replace(decision, dropped={**decision.dropped, "skill": 99})
-    assert not why(told, iter(day.records), PARTITION, day.said, rules()).equal
+    assert not why(told, day.turns, day.told, PARTITION, rules()).equal
 
 
 def test_what_the_log_does_not_hold_is_not_made_up() -> None:
@@ -148,7 +182,7 @@ def test_what_the_log_does_not_hold_is_not_made_up() -> None:
         ask(day, "T-NEVER")
     decision = decision_on(day.said, day.said[-1].data.ticket_id)
     with pytest.raises(UnknownDecisionError):
-        why(decision, iter(()), PARTITION, day.said, rules())
+        why(decision, (), day.told, PARTITION, rules())
 
 
 def test_of_several_tenants_only_ones_own_decisions_are_found() -> None:

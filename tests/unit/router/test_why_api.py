@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from schemas.topics import TICKET_ASSIGNMENTS
+from schemas.topics import ROUTING_TURNS, TICKET_ASSIGNMENTS
 from services._runtime.clock import ManualClock
 from services._runtime.kafka.bounded import BrokersSilentError
 from services._runtime.web.tokens import issue_access
@@ -31,11 +31,12 @@ RULES = Rules(router_topology(SETTINGS), SETTINGS.policy)
 
 
 def write_logs(day: Day, path: Path) -> None:
-    """Both logs as `FileLogs` reads them."""
+    """The logs as `FileLogs` reads them."""
     told = [(each.topic, each.offset, each.key, each.value) for each in day.records]
     said = [
-        (TICKET_ASSIGNMENTS.name, number, output.key, output.value)
-        for number, output in enumerate(day.router.driver.read_bytes(TICKET_ASSIGNMENTS))
+        (topic.name, number, output.key, output.value)
+        for topic in (TICKET_ASSIGNMENTS, ROUTING_TURNS)
+        for number, output in enumerate(day.router.driver.read_bytes(topic))
     ]
     lines = [
         json.dumps(

@@ -7,7 +7,7 @@ from typing import Final
 
 from services._runtime.kafka.bounded import BrokersSilentError, TopicUnreadableError
 from services._runtime.unavailable import KafkaUnavailable, Unavailable
-from services.router.adapters.replay.source import Logs, partition_in
+from services.router.adapters.replay.source import Logs, partition_in, told_to
 from services.router.adapters.replay.why import Rules, decision_on, why
 from services.router.domain.reasons import Why
 
@@ -47,7 +47,6 @@ class Replays:
 
 def answer(logs: Logs, rules: Rules, ticket_id: str, tenant: str | None, generation: int | None) -> Why:
     """Find the decision in what was said, and make it again; raises as `Reasons.why` and `Logs`."""
-    said = list(logs.said())
-    decision = decision_on(said, ticket_id, tenant=tenant, generation=generation)
+    decision = decision_on(logs.said(), ticket_id, tenant=tenant, generation=generation)
     partition = partition_in(decision.position)
-    return why(decision, logs.work(partition), partition, said, rules)
+    return why(decision, logs.turns(partition), told_to(decision.pool, logs, partition), partition, rules)

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("ticket", help="the ticket's id")
     parser.add_argument("--generation", type=int, metavar="N", help="of the offer; default: the last one")
-    parser.add_argument("--input", type=Path, metavar="FILE", help="both logs as JSON lines instead of Kafka's topics")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="the router's logs as JSON lines, not Kafka's")
     parser.add_argument("--limit", type=int, default=SHOWN_MAX, metavar="N", help=f"candidates; default: {SHOWN_MAX}")
     parser.add_argument("--json", action="store_true", help="print all of it as JSON")
     return parser

@@ -1,30 +1,26 @@
-"""Runs the router's topology over a pool's log again, at the times at which it decided then.
+"""Runs the router's topology over a pool's logs again, in the turns that it took then.
 
-The log holds everything but the router's clock. What it said holds that wherever something was said; elsewhere nothing
-hangs on it but how long ago something was, and the time of the fact serves. Records of a batch were decided before the
-timers that were due by then, so a timer that spoke later than a record fires after it here, too.
+`routing.work` holds what it was told, `router.pools.retry` what it was told again, and `routing.turns` when it decided
+what of that, and how many timers fired after which record. The topology reads no clock, so nothing is left to chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Final
+from itertools import chain
 
-from schemas import envelope
+from schemas.routing_turns import RecordSpan, TurnTaken
 from schemas.topics import TICKET_ASSIGNMENTS
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.records import Record
 from services._runtime.engine.topology import Topology
-from services.router.adapters.replay.journal import Journal, Said, said_in
+from services.router.adapters.replay.journal import Said, said_in
 from services.router.domain.policy import Policy
+from services.router.handlers.turns import pool_of_record
 from services.router.state import Held, Pools, State, Waiting
-
-TIMERS_A_RECORD_MAX: Final = 1_000_000
-"""More timers than this between two records mean that one sets itself again."""
-_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Witness:
@@ -38,9 +34,6 @@ class Witness:
 
         The engine says it again when it takes the decision over; the first time counts.
         """
-
-    def undone(self) -> None:
-        """What was last about to be is not to be yet: it was too early for it, and comes again."""
 
     def decided(self, pools: Pools, said: list[Said]) -> None:
         """A record or a timer has been decided: `said` came of it, `pools` are as it left them."""
@@ -62,81 +55,54 @@ class WitnessedPools(Pools):
         super().replace(key, old, new)
 
 
+class Told:
+    """What a pool was told, by where it stands; read forward, as turns name it.
+
+    `logs` are the records of one partition by topic, each in their order.
+    """
+
+    def __init__(self, pool: str, logs: Mapping[str, Iterable[Record]]) -> None:
+        self._pool = pool
+        self._logs = {topic: iter(log) for topic, log in logs.items()}
+        self._ahead: dict[str, Record] = {}
+
+    def of(self, span: RecordSpan) -> Iterator[Record]:
+        """The pool's records of a span; what the log holds before it was set aside, or is another pool's."""
+        log = self._logs.get(span.topic, iter(()))
+        while (record := self._ahead.pop(span.topic, None) or next(log, None)) is not None:
+            if record.offset > span.last_offset:
+                self._ahead[span.topic] = record
+                return
+            if record.offset >= span.first_offset and pool_of_record(record) == self._pool:
+                yield record
+
+
 class PoolPlayer:
     """One pool of a partition; the others are passed over, since no pool depends on another."""
 
-    def __init__(
-        self, topology: Topology[State], policy: Policy, pool: str, partition: int, journal: Journal, witness: Witness
-    ) -> None:
-        self.now = _BEGINNING
+    def __init__(self, topology: Topology[State], policy: Policy, partition: int, witness: Witness) -> None:
         self.pools = WitnessedPools(policy, witness)
-        self._pool = pool
         self._partition = partition
-        self._journal = journal
         self._witness = witness
-        self._engine: Engine[State] = Engine(replace(topology, index=lambda: self.pools))
-        self._state = self._engine.partitions[partition] = self._engine.new_partition(partition)
+        self._engine: Engine[State] = Engine(replace(topology, index=lambda: self.pools, on_batch=None))
+        self._engine.partitions[partition] = self._engine.new_partition(partition)
 
-    def play(self, records: Iterable[Record]) -> None:
-        """Decide the records of the pool, in their order, and the timers that came due between them."""
-        for record in records:
-            if (record.key or b"").decode(errors="replace") == self._pool:
-                self._decide(record)
-
-    def finish(self, at: datetime) -> None:
-        """Let come due what had by `at`."""
-        self._fire_until(at)
-
-    def _decide(self, record: Record) -> None:
-        position = f"{record.topic}/{record.partition}/{record.offset}"
-        known = self._journal.next_at(position)
-        self._fire_until(known or _occurred_at(record))
-        # A batch begins before its last records were written: a fact may be later than what is decided after it.
-        self.now = known or max(self.now, _occurred_at(record))
-        batch = self._engine.begin(self.now)
-        self._engine.process(batch, [record])
-        self._commit(batch, position)
-
-    def _fire_until(self, instant: datetime) -> None:
-        """Fire what is due by `instant`, unless it is known to have spoken late, and not before then."""
-        for _ in range(TIMERS_A_RECORD_MAX):
-            self._state.drop_stale_tops()
-            due = self._state.heap[0] if self._state.heap else None
-            if due is None or due.due_at > instant:
-                return
-            position = f"timer/{self._partition}/{due.key}/{due.kind}"
-            batch = self._fired(max(self.now, due.due_at))
-            spoke_at = self._journal.next_at(position)
-            # Most timers say nothing, and when those fired is known by nobody; it is told of those that speak.
-            if spoke_at is not None and spoke_at != batch.now and _speaks(batch):
-                self._engine.abort(batch)
-                self._witness.undone()
-                if spoke_at >= instant:
-                    return
-                batch = self._fired(max(due.due_at, spoke_at))
-            self.now = batch.now
-            self._commit(batch, position)
-        raise RuntimeError(f"more than {TIMERS_A_RECORD_MAX} timers fired before {instant}")
-
-    def _fired(self, now: datetime) -> Batch[State]:
-        batch = self._engine.begin(now)
-        self._engine.fire(batch, self._partition, now, limit=1)
-        return batch
-
-    def _commit(self, batch: Batch[State], position: str) -> None:
+    def take(self, turn: TurnTaken, log: Told) -> None:
+        """Decide what was decided in this turn, one thing after the other."""
+        batch = self._engine.begin(turn.decided_at)
+        for record in chain.from_iterable(map(log.of, turn.records)):
+            with self._deciding(batch):
+                self._engine.process(batch, [record])
+        for fired in range(turn.timers):
+            with self._deciding(batch):
+                self._engine.fire(batch, self._partition, turn.decided_at, limit=fired + 1)
         self._engine.commit(batch)
-        if _speaks(batch):
-            self._journal.took(position)
-        written = (output.value for output in batch.outputs if output.topic == TICKET_ASSIGNMENTS.name)
+
+    @contextmanager
+    def _deciding(self, batch: Batch[State]) -> Iterator[None]:
+        """Let the witness hear what is said meanwhile."""
+        heard = len(batch.outputs)
+        yield
+        fresh = batch.outputs[heard:]
+        written = (output.value for output in fresh if output.topic == TICKET_ASSIGNMENTS.name)
         self._witness.decided(self.pools, list(said_in(written)))
-
-
-def _speaks(batch: Batch[State]) -> bool:
-    return any(output.topic == TICKET_ASSIGNMENTS.name for output in batch.outputs)
-
-
-def _occurred_at(record: Record) -> datetime:
-    try:
-        return envelope.decode_head(record.value or b"").time
-    except envelope.InvalidEvent:
-        return _BEGINNING

@@ -1,4 +1,4 @@
-"""The router's two logs, out of Kafka (bounded by their ends as of now) or out of a file."""
+"""The router's logs, out of Kafka (bounded by their ends as of now) or out of a file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Final, Protocol
 
 import msgspec
 
-from schemas.topics import ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.routing_turns import TurnTaken
+from schemas.topics import ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from services._runtime.engine.records import Record
-from services._runtime.kafka.bounded import Slice, read, slices_of
+from services._runtime.kafka.bounded import read, slices_of
 from services._runtime.settings import KafkaSettings
-from services.router.adapters.replay.journal import Said, said_in
+from services.router.adapters.replay.journal import Said, said_in, turns_in
+from services.router.adapters.replay.player import Told
 from services.router.domain.reasons import LogTooLongError
 
 CLIENT_ID: Final = "router-replay"
@@ -33,6 +35,10 @@ class Logs(Protocol):
         """All of `ticket.assignments` that there is."""
         ...
 
+    def turns(self, partition: int) -> Iterator[TurnTaken]:
+        """`routing.turns` of a partition, from the oldest on."""
+        ...
+
 
 class KafkaLogs:
     """The topics themselves; reads committed records, joins no group and commits nothing.
@@ -47,15 +53,19 @@ class KafkaLogs:
 
     def work(self, partition: int | None = None) -> Iterator[Record]:
         """See `Logs`."""
-        parts = slices_of(self._settings, CLIENT_ID, ROUTING_WORK.name)
-        return self._read([each for each in parts if partition in (None, each.partition)])
+        return self._records(ROUTING_WORK.name, partition)
 
     def said(self) -> Iterator[Said]:
         """See `Logs`."""
-        parts = slices_of(self._settings, CLIENT_ID, TICKET_ASSIGNMENTS.name)
-        return said_in(record.value for record in self._read(parts))
+        return said_in(record.value for record in self._records(TICKET_ASSIGNMENTS.name))
 
-    def _read(self, parts: list[Slice]) -> Iterator[Record]:
+    def turns(self, partition: int) -> Iterator[TurnTaken]:
+        """See `Logs`."""
+        return turns_in(record.value for record in self._records(ROUTING_TURNS.name, partition))
+
+    def _records(self, topic: str, partition: int | None = None) -> Iterator[Record]:
+        found = slices_of(self._settings, CLIENT_ID, topic)
+        parts = [each for each in found if partition in (None, each.partition)]
         count = sum(part.end - part.start for part in parts)
         if self._records_max is not None and count > self._records_max:
             raise LogTooLongError(f"{parts[0].topic} holds {count} records, more than {self._records_max}")
@@ -81,21 +91,30 @@ class FileLogs:
 
     def work(self, partition: int | None = None) -> Iterator[Record]:
         """See `Logs`. Raises LogFileError, OSError."""
-        return (each for each in self._records(ROUTING_WORK.name) if partition in (None, each.partition))
+        return self._records(ROUTING_WORK.name, partition)
 
     def said(self) -> Iterator[Said]:
         """See `Logs`. Raises LogFileError, OSError."""
         return said_in(record.value for record in self._records(TICKET_ASSIGNMENTS.name))
 
-    def _records(self, topic: str) -> Iterator[Record]:
+    def turns(self, partition: int) -> Iterator[TurnTaken]:
+        """See `Logs`. Raises LogFileError, OSError."""
+        return turns_in(record.value for record in self._records(ROUTING_TURNS.name, partition))
+
+    def _records(self, topic: str, partition: int | None = None) -> Iterator[Record]:
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     found = self._decode(line)
                 except msgspec.DecodeError as error:
                     raise LogFileError(f"{self._path.name}:{number}: {error}") from error
-                if found.topic == topic:
+                if found.topic == topic and partition in (None, found.partition):
                     yield Record(topic, found.partition, found.offset, found.key.encode(), bytes(found.value))
+
+
+def told_to(pool: str, logs: Logs, partition: int) -> Told:
+    """All that a pool was told, out of its partition of the logs."""
+    return Told(pool, {ROUTING_WORK.name: logs.work(partition)})
 
 
 def partition_in(position: str) -> int:

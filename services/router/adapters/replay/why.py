@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
 
+from schemas.routing_turns import TurnTaken
 from schemas.ticket_assignments import AssignmentEvent, AssignmentMade, AssignmentOverflowed, AssignmentQueued
-from services._runtime.engine.records import Record
 from services._runtime.engine.topology import Topology
-from services.router.adapters.replay.journal import Journal, Said, is_decision
-from services.router.adapters.replay.player import PoolPlayer, Witness
+from services.router.adapters.replay.journal import Said, is_decision
+from services.router.adapters.replay.player import PoolPlayer, Told, Witness
 from services.router.domain.explaining import Explanation, explain
 from services.router.domain.instants import datetime_of
 from services.router.domain.policy import Policy
@@ -18,8 +18,6 @@ from services.router.domain.reasons import Decided, UnknownDecisionError, Why, a
 from services.router.domain.work import Work
 from services.router.handlers import ASSIGNED, BY_HAND, OVERFLOWED, QUEUED
 from services.router.state import Held, Pool, Pools, State, Waiting, offer_key
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 class Rules(NamedTuple):
@@ -50,29 +48,26 @@ def decision_on(
     return max(found, key=_order)
 
 
-def why(
-    decision: AssignmentEvent, records: Iterable[Record], partition: int, said: Sequence[Said], rules: Rules
-) -> Why:
+def why(decision: AssignmentEvent, turns: Iterable[TurnTaken], log: Told, partition: int, rules: Rules) -> Why:
     """Make a decision again.
 
     Args:
         decision: as it was told.
-        records: `routing.work` of the pool's partition from its beginning; read until the decision is made.
+        turns: of the pool's partition from its beginning; read until the decision is made.
+        log: what the pool was told, from its beginning too.
         partition: its number.
-        said: what the router said, of this pool at least.
         rules: by what it decides.
 
     Raises:
         UnknownDecisionError: the replay ends without it.
     """
     watching = _Watching(decision)
-    player = PoolPlayer(rules.topology, rules.policy, decision.pool, partition, Journal(said, decision.pool), watching)
-    for record in records:
-        player.play([record])
+    player = PoolPlayer(rules.topology, rules.policy, partition, watching)
+    for turn in turns:
+        if turn.pool == decision.pool:
+            player.take(turn, log)
         if watching.replayed is not None:
             break
-    else:
-        player.finish(decision.decided_at + _TICK)
     if watching.replayed is None or watching.explained is None:
         raise UnknownDecisionError(f"the log does not lead to the decision on {decision.ticket_id} any more")
     told, replayed = decided(decision), watching.replayed
@@ -122,14 +117,10 @@ class _Watching(Witness):
         if key == self._key and waiting.generation == self._decision.generation and self.explained is None:
             self.explained = _explained(pools.pool(self._decision.pool), waiting.work)
 
-    def undone(self) -> None:
-        """Look again when it comes."""
-        self.explained = None
-
     def decided(self, pools: Pools, said: list[Said]) -> None:
         """Notice the decision; where nobody got the work, everyone is still as they were."""
         mine = [each.data for each in said if self._is_mine(each.data)]
-        if not mine:
+        if not mine or self.replayed is not None:
             return
         self.replayed = decided(max(mine, key=_order))
         if self.explained is None and self._work is not None:
