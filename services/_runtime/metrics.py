@@ -283,7 +283,7 @@ ROUTER_PRESENCE_TOLD: Final = _counter(
     "cause",
 )
 ROUTER_BOARD_COMMANDS: Final = _counter(
-    "router_board_commands_total", "What coordinators asked for on the board: assign, release.", "action"
+    "router_board_commands_total", "What coordinators asked for on the board: assign, release, transfer.", "action"
 )
 
 # ---------------------------------------------------------------- sla_monitor

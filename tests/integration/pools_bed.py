@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from schemas.ticket_commands import AssignTicket, ReleaseTicket
+from schemas.ticket_commands import AssignTicket, ReleaseTicket, TransferTicket
 from services._runtime.clock import SystemClock
 from services._runtime.directory.directory import Directory
 from services._runtime.engine.records import Record
@@ -25,7 +25,7 @@ from services.router.app import Edges
 from services.router.settings import RouterSettings
 from tests.kafka_stand_in import KafkaStandIn
 from tests.served import SECRET, served_web
-from tests.topology.routing import Router, offer
+from tests.topology.routing import Router, offer, withdrawal
 
 DATABASE: Final = 7
 
@@ -58,6 +58,11 @@ class PoolsBed:
         """Do what the board's new commands say, as the ledger does it: by a new offer."""
         commands = self.producer.commands()
         for command in commands[self._carried_out :]:
+            if isinstance(command, TransferTicket):
+                generation = self._generations[command.ticket_id]
+                self.router.send(withdrawal(command.ticket_id, generation, reason="transferred"))
+                self.offered(command.ticket_id, pool=command.pool, skills=command.skills)
+                continue
             wanted = command.technician_id if isinstance(command, AssignTicket) else None
             assert wanted is not None or isinstance(command, ReleaseTicket)
             self.offered(command.ticket_id, wanted_technician_id=wanted)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from schemas.ticket_commands import AssignTicket, ReleaseTicket
+from schemas.ticket_commands import AssignTicket, ReleaseTicket, TransferTicket
 from schemas.vocabulary import ActorKind, Presence
 from tests.browser import PHONE, chromium
 from tests.integration.board_site import BoardSite
@@ -20,6 +21,7 @@ from tests.topology.routing import POOL, present, rostered
 
 pytestmark = pytest.mark.integration
 
+OTHER_POOL = "cn-south"
 QUEUE = f".queue[data-pool='{POOL}']"
 
 
@@ -125,6 +127,54 @@ def test_several_tickets_are_picked_and_given_away_together(site: Site) -> None:
     assert site.script("return document.querySelectorAll('.card.picked').length") == 0
 
 
+def other_pool(site: Site) -> None:
+    """Someone works elsewhere, too."""
+    site.bed.router.send(rostered("sun.li", "printer", pool=OTHER_POOL))
+    site.bed.publish()
+
+
+def test_a_ticket_is_moved_to_another_pool_by_the_keyboard_alone(site: Site) -> None:
+    other_pool(site)
+    site.sign_in("coordinator")
+    site.wait_until_live()
+    site.card("T-4").find_element(By.CSS_SELECTOR, ".transfer").send_keys(Keys.ENTER)
+    site.wait_for(lambda: site.text("#chooser h2") == "Move T-4 to the pool", "the list is open")
+    assert site.text("#chooser ul") == OTHER_POOL
+    assert site.script("return document.activeElement.dataset.pool") == OTHER_POOL
+    ActionChains(site.browser).send_keys(Keys.ENTER).perform()
+    (command,) = site.carry_out(1)
+    assert isinstance(command, TransferTicket)
+    assert (command.ticket_id, command.pool) == ("T-4", OTHER_POOL)
+    assert command.actor.kind is ActorKind.COORDINATOR
+    lane = f".pool-lane[data-pool='{OTHER_POOL}']"
+    site.wait_for(lambda: "T-4" in site.text(lane), "the ticket is in the other pool")
+    assert "T-4" not in site.text(QUEUE)
+    assert not site.text(".card[data-ticket='T-4'] .asked:not([hidden])")
+
+
+def test_on_a_phone_held_and_waiting_tickets_that_are_picked_move_to_another_pool_together(site: Site) -> None:
+    other_pool(site)
+    site.browser.set_window_size(*PHONE)
+    try:
+        site.sign_in("coordinator", lang="zh-CN")
+        site.wait_until_live()
+        held = site.browser.find_element(By.CSS_SELECTOR, ".person[data-technician='li.na'] .card")
+        moved = {"T-4", str(held.get_attribute("data-ticket"))}
+        for ticket_id in moved:
+            site.card(ticket_id).find_element(By.CSS_SELECTOR, ".pick").click()
+        widths = site.script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert widths[0] <= widths[1]
+        site.card("T-4").find_element(By.CSS_SELECTOR, ".transfer").click()
+        site.wait_for(lambda: site.text("#chooser h2") == "将 T-4 +1 转到资源池", "the list is open")
+        site.browser.find_element(By.CSS_SELECTOR, f"#chooser button[data-pool='{OTHER_POOL}']").click()
+        commands = site.carry_out(2)
+        assert {(each.ticket_id, each.pool) for each in commands} == {(each, OTHER_POOL) for each in moved}
+        lane = f".pool-lane[data-pool='{OTHER_POOL}']"
+        site.wait_for(lambda: all(each in site.text(lane) for each in moved), "both are in the other pool")
+    finally:
+        site.browser.set_window_size(1440, 1000)
+
+
 def test_on_a_phone_a_technician_is_chosen_from_a_list_and_nothing_is_wider_than_the_screen(site: Site) -> None:
     site.browser.set_window_size(*PHONE)
     try:
@@ -156,7 +206,9 @@ def test_what_was_asked_for_shows_on_its_card_until_it_has_come(site: Site) -> N
 def test_who_is_no_coordinator_sees_no_way_to_assign(site: Site) -> None:
     site.sign_in("technician")
     assert site.text(QUEUE)
-    assert not site.browser.find_elements(By.CSS_SELECTOR, ".assign, .card[draggable], #chooser")
+    assert not site.browser.find_elements(
+        By.CSS_SELECTOR, ".assign, .transfer, [data-pools], .card[draggable], #chooser"
+    )
 
 
 def test_a_refusal_is_said_on_the_page(site: Site) -> None:

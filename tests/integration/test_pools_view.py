@@ -70,6 +70,16 @@ def at_board(local_redis: str) -> Callable[[Scene], None]:
 AtBoard = Callable[[Scene], None]
 
 
+def test_a_pool_is_known_once_it_has_anything(at_board: AtBoard) -> None:
+    async def scene(look: Look) -> None:
+        look.bed.router.send(rostered("an", pool="eu/west"))
+        await look.board()
+        assert await look.view.has_pool("eu/west")
+        assert not await look.view.has_pool(POOL)
+
+    at_board(scene)
+
+
 def test_waiting_work_and_loads_follow_what_happens(at_board: AtBoard) -> None:
     async def scene(look: Look) -> None:
         look.bed.router.send(rostered("a"), rostered("b", capacity=1))

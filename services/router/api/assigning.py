@@ -1,4 +1,4 @@
-"""What coordinators do on the board: give a ticket to someone, or back to the queue, by commands to its ledger."""
+"""What coordinators do on the board: give a ticket to someone, back to the queue or to another pool, by commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel
 
 from schemas.contract import Contract
-from schemas.ticket_commands import AssignTicket, ReleaseTicket
+from schemas.ticket_commands import AssignTicket, ReleaseTicket, TransferTicket
 from schemas.vocabulary import Line, Name, TicketId
 from services._runtime.clock import Clock
 from services._runtime.kafka.producer import EventProducer
@@ -42,6 +42,15 @@ class ReleaseBody(Body):
     pool: Name
     ticket_id: TicketId
     reason: Line = "given back by the coordinator"
+
+
+class TransferBody(Body):
+    """Which ticket goes to which other pool, and why. The skills that it needed here are not asked for there."""
+
+    pool: Name
+    ticket_id: TicketId
+    to_pool: Name
+    reason: Line = "moved by the coordinator"
 
 
 class Asked(BaseModel):
@@ -88,6 +97,25 @@ class Assigning:
         await self._check_ticket(caller, body.pool, body.ticket_id)
         data = ReleaseTicket.new(ticket_id=body.ticket_id, actor=actor_of(caller.principal), reason=body.reason)
         return await self._write(caller, "release", body.ticket_id, data)
+
+    async def transfer(self, caller: _Caller, body: TransferBody) -> Asked:
+        """Ask the ledger to withdraw the ticket here and to offer it to another pool, its age kept.
+
+        Raises:
+            Problem: 404 for a ticket that is not on the board, 422 for a pool that is none or the ticket's own.
+            Unavailable: as `assign`.
+        """
+        await self._check_ticket(caller, body.pool, body.ticket_id)
+        if body.to_pool == body.pool or not await self._views.has_pool(body.to_pool):
+            raise Problem(
+                422,
+                "no-other-pool",
+                f"{body.to_pool!r} is no pool other than {body.pool!r}; choose one that is on the board.",
+            )
+        data = TransferTicket.new(
+            ticket_id=body.ticket_id, actor=actor_of(caller.principal), pool=body.to_pool, reason=body.reason
+        )
+        return await self._write(caller, "transfer", body.ticket_id, data)
 
     async def _check_ticket(self, caller: _Caller, pool: str, ticket_id: str) -> None:
         if await self._views.offer(caller.principal.tenant, pool, ticket_id) is None:
@@ -141,3 +169,11 @@ def add_assigning(router: APIRouter, door: Door, assigning: Assigning) -> None:
         marked: Annotated[str | None, Header(alias=BOARD_HEADER)] = None,
     ) -> Asked:
         return await assigning.release(caller_of(request, marked), body)
+
+    @router.post("/board/transfer", status_code=202)
+    async def transfer(
+        request: Request,
+        body: Annotated[TransferBody, AsJson()],
+        marked: Annotated[str | None, Header(alias=BOARD_HEADER)] = None,
+    ) -> Asked:
+        return await assigning.transfer(caller_of(request, marked), body)

@@ -32,6 +32,10 @@ class PoolViews(Protocol):
         """Someone on the pool's roster."""
         ...
 
+    async def has_pool(self, pool: str) -> bool:
+        """Whether there is such a pool."""
+        ...
+
 
 class DirectoryWriter(Protocol):
     """Writes what the directory's API was told; every method raises `Unavailable`, and may then have written some."""

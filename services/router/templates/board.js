@@ -1,5 +1,5 @@
-// What a coordinator does on the board: drag a ticket onto a technician or back onto the queue, or choose from a list;
-// with several picked, the same for all of them.
+// What a coordinator does on the board: drag a ticket onto a technician or back onto the queue, or choose someone or
+// another pool from a list; with several picked, the same for all of them.
 // Each is asked of the server; what becomes of it comes by the stream, as to everyone who watches.
 "use strict";
 (() => {
@@ -8,7 +8,7 @@
   const chooser = document.querySelector("#chooser");
   const said = document.querySelector("#said");
   if (!main || !chooser) return;
-  const asked = new Map(); // ticket -> {holder before, timer}
+  const asked = new Map(); // ticket -> {pool and holder before, timer}
   const picked = new Set(); // tickets that the next action is meant for together
   let dragged = null, chosen = null;
 
@@ -25,7 +25,7 @@
   async function ask(action, card, body) {
     const { ticket, pool } = card.dataset;
     forget(ticket);
-    asked.set(ticket, { holder: holderOf(card), timer: setTimeout(() => unseen(ticket), UNSEEN_MS) });
+    asked.set(ticket, { pool, holder: holderOf(card), timer: setTimeout(() => unseen(ticket), UNSEEN_MS) });
     mark();
     try {
       const answer = await fetch(`/board/${action}`, {
@@ -60,9 +60,9 @@
 
   // Cards whose change was asked for say so until it has come, or the ticket has left.
   function mark() {
-    for (const [ticket, { holder }] of asked) {
+    for (const [ticket, { pool, holder }] of asked) {
       const card = cardOf(ticket);
-      if (!card || holderOf(card) !== holder) forget(ticket);
+      if (card?.dataset.pool !== pool || holderOf(card) !== holder) forget(ticket);
     }
     for (const ticket of picked) {
       if (!cardOf(ticket)) picked.delete(ticket);
@@ -102,6 +102,7 @@
   const release = (card) => toAll(card, (each) => {
     if (holderOf(each)) ask("release", each, {});
   });
+  const transfer = (card, pool) => toAll(card, (each) => ask("transfer", each, { to_pool: pool }));
 
   // ── dragging ──
   function target(event) {
@@ -146,35 +147,50 @@
   });
 
   // ── choosing ──
-  function choose(card) {
+  function choose(card, title, entries) {
     chosen = card.dataset.ticket;
     const others = meant(card).length - 1;
-    chooser.querySelector("h2").textContent = chooser.dataset.title.replace("{ticket}", others ? `${chosen} +${others}` : chosen);
-    const people = [...main.querySelectorAll(".person")].filter((each) => each.dataset.pool === card.dataset.pool);
-    chooser.querySelector("ul").replaceChildren(...people.filter((each) => each.dataset.technician !== holderOf(card)).map(entry));
+    chooser.querySelector("h2").textContent = title.replace("{ticket}", others ? `${chosen} +${others}` : chosen);
+    chooser.querySelector("ul").replaceChildren(...entries);
     chooser.showModal();
   }
 
-  function entry(person) {
+  function choosePerson(card) {
+    const people = [...main.querySelectorAll(".person")].filter((each) => each.dataset.pool === card.dataset.pool);
+    const others = people.filter((each) => each.dataset.technician !== holderOf(card));
+    choose(card, chooser.dataset.title, others.map((person) => {
+      const parts = ["dot", "name", "load"].map((part) => person.querySelector(`.${part}`).cloneNode(true));
+      return entry({ technician: person.dataset.technician }, person.className.replace("person", ""), parts);
+    }));
+  }
+
+  function choosePool(card) {
+    const pools = JSON.parse(main.querySelector("[data-pools]").dataset.pools);
+    const others = pools.filter((pool) => pool !== card.dataset.pool);
+    choose(card, chooser.dataset.transferTitle, others.map((pool) => entry({ pool }, "", [pool])));
+  }
+
+  function entry(data, className, parts) {
     const item = document.createElement("li"), button = document.createElement("button");
     button.type = "button";
-    button.dataset.technician = person.dataset.technician;
-    button.className = person.className.replace("person", "");
-    button.append(...["dot", "name", "load"].map((part) => person.querySelector(`.${part}`).cloneNode(true)));
+    button.className = className;
+    Object.assign(button.dataset, data);
+    button.append(...parts);
     item.append(button);
     return item;
   }
 
   main.addEventListener("click", (event) => {
-    const button = event.target.closest?.(".pick, .assign, .release");
+    const button = event.target.closest?.(".pick, .assign, .transfer, .release");
     const card = button?.closest(".card");
     if (!card) return;
     if (button.matches(".pick")) pick(card);
-    else if (button.matches(".assign")) choose(card);
+    else if (button.matches(".assign")) choosePerson(card);
+    else if (button.matches(".transfer")) choosePool(card);
     else release(card);
   });
   main.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.matches?.(".card[data-ticket]")) choose(event.target);
+    if (event.key === "Enter" && event.target.matches?.(".card[data-ticket]")) choosePerson(event.target);
   });
   chooser.addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -182,5 +198,6 @@
     chooser.close();
     const card = cardOf(chosen);
     if (card && button.dataset.technician) assign(card, button.dataset.technician);
+    if (card && button.dataset.pool) transfer(card, button.dataset.pool);
   });
 })();

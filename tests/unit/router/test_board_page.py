@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi.testclient import TestClient
 
-from schemas.ticket_commands import AssignTicket, ReleaseTicket
+from schemas.ticket_commands import AssignTicket, ReleaseTicket, TransferTicket
 from schemas.topics import AUDIT
 from schemas.vocabulary import Language, Level, Presence
 from services._runtime.clock import ManualClock
@@ -27,6 +27,7 @@ from tests.served import SECRET
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ASKED = {"pool": "north", "ticket_id": "T-1", "technician_id": "li.na"}
+MOVED = {"pool": "north", "ticket_id": "T-1", "to_pool": "south"}
 
 
 def row(ticket_id: str, due_seconds: float | None = 600, **more: Any) -> OfferRow:
@@ -64,6 +65,9 @@ class FakePools:
     async def technician(self, pool: str, technician_id: str) -> TechnicianRow | None:
         known = pool == "north" and technician_id == "li.na"
         return TechnicianRow(technician_id, Level.L1, 1, Presence.AVAILABLE, rostered=True) if known else None
+
+    async def has_pool(self, pool: str) -> bool:
+        return pool in {"north", "south"}
 
     def _answer(self) -> None:
         if self.gone:
@@ -145,6 +149,33 @@ def test_giving_back_is_a_command_too(site: BoardSite) -> None:
     assert command.ticket_id == "T-1"
 
 
+def test_moving_to_another_pool_is_a_command_too(site: BoardSite) -> None:
+    assert site.post("transfer", MOVED, "coordinator").status_code == 202
+    (command,) = site.kafka.commands()
+    assert isinstance(command, TransferTicket)
+    assert (command.ticket_id, command.pool, command.skills, command.actor.actor_id) == ("T-1", "south", [], "boss")
+    (audit,) = site.kafka.on(AUDIT)
+    assert (audit.action, audit.entity, audit.outcome) == ("transfer", "T-1", "accepted")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"ticket_id": "T-2"}, 404, "ticket-not-on-board"),
+        ({"to_pool": "nowhere"}, 422, "no-other-pool"),
+        ({"to_pool": "north"}, 422, "no-other-pool"),
+        ({"more": 1}, 422, "validation"),
+    ],
+)
+def test_what_cannot_move_stays_and_nothing_is_written(
+    site: BoardSite, change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = site.post("transfer", {**MOVED, **change}, "coordinator")
+    assert answer.status_code == status
+    assert answer.json()["type"].endswith(code)
+    assert site.kafka.commands() == []
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -171,12 +202,13 @@ def test_another_tenants_ticket_is_not_there(site: BoardSite) -> None:
 def test_who_is_no_coordinator_may_not_assign(site: BoardSite, role: str) -> None:
     assert site.post("assign", ASKED, role).status_code == 403
     assert site.post("release", ASKED, role).status_code in {403, 422}
+    assert site.post("transfer", MOVED, role).status_code == 403
     assert site.kafka.commands() == []
 
 
 def test_what_does_not_come_from_the_boards_own_script_is_refused(site: BoardSite) -> None:
-    answer = site.post("assign", ASKED, "coordinator", marked=False)
-    assert answer.status_code == 403
+    for action, body in (("assign", ASKED), ("transfer", MOVED)):
+        assert site.post(action, body, "coordinator", marked=False).status_code == 403
     assert site.kafka.commands() == []
 
 

@@ -76,6 +76,12 @@ class PoolsView:
             found: Any = await commands.hget(keys.people(pool), technician_id)
         return _technician(found) if found is not None else None
 
+    async def has_pool(self, pool: str) -> bool:
+        """Whether there is such a pool."""
+        async with self._redis.commands() as commands:
+            found: Any = await commands.sismember(keys.POOLS, keys.in_key(pool))
+        return bool(found)
+
     async def _counts(self, tenant: str, pools: Sequence[str], now_seconds: float) -> list[PoolCounts]:
         async with self._redis.commands() as commands, commands.pipeline(transaction=False) as pipeline:
             for pool in pools:
