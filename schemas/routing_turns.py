@@ -22,10 +22,12 @@ class TurnTaken(Contract, type_name="aftercare.routing.turn_taken.v1"):
     """All that the router decided of a pool in one transaction, at `decided_at`: first the records, then the timers.
 
     `records` are in their order, without those that were set aside as dead letters. `timers` counts those that fired:
-    they are the first that were due, and fire in the order of their time.
+    they are the first that were due, and fire in the order of their time. `timers_raised` numbers, from 0, those of
+    them that raised and were set aside too.
     """
 
     pool: Name
     decided_at: Instant
     records: list[RecordSpan]
     timers: Count
+    timers_raised: list[Count] = []

@@ -182,7 +182,9 @@ DEAD_LETTERS: Final = {service: _dead_letter_topic(service) for service in SERVI
 
 def _retry_topic(processor: str) -> Topic:
     holds = "dead letters that an operator sends again, to this processor alone"
-    return Topic(f"{processor}.retry", "as the source", "services dlq", holds)
+    # What a pool's router was told again belongs to the pool's log: a replay reads both.
+    retention_hours = YEAR_HOURS if processor == "router.pools" else WEEK_HOURS
+    return Topic(f"{processor}.retry", "as the source", "services dlq", holds, retention_hours=retention_hours)
 
 
 RETRIES: Final = {

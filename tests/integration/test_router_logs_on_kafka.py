@@ -15,25 +15,31 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas import envelope
 from schemas.contract import Contract
+from schemas.routing_work import OfferMade
 from schemas.ticket_assignments import AssignmentMade
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, RETRIES, ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Presence
 from services._runtime.clock import SystemClock
+from services._runtime.engine.topology import Context, Decision, Event
+from services._runtime.kafka.clients import PLACE_HEADER
 from services._runtime.processor.processor import Processor
+from services.router.adapters.replay.asking import answer
 from services.router.adapters.replay.command import rules_of
 from services.router.adapters.replay.journal import Said
 from services.router.adapters.replay.player import Told
-from services.router.adapters.replay.source import KafkaLogs, partition_in
+from services.router.adapters.replay.source import RETRIED, KafkaLogs, partition_in
 from services.router.adapters.replay.why import why
 from services.router.domain.reasons import LogTooLongError
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings
+from services.router.state import State
 from tests.stack import PARTITIONS
 from tests.topology.routing import offer, present, rostered, ruled, withdrawal
 
 pytestmark = pytest.mark.integration
 
 OFFERS: Final = 60
+POISON: Final = "poison"
 WAIT_SECONDS: Final = 30.0
 CLOCK: Final = SystemClock()
 _numbers = count(1)
@@ -61,6 +67,14 @@ class Desk:
                 data=data,
             )
             self._producer.produce(ROUTING_WORK.name, key=self.pool.encode(), value=value)
+        assert self._producer.flush(WAIT_SECONDS) == 0
+
+    def send_again(self, ticket_id: str, partition: int) -> None:
+        """As `services dlq redrive` does."""
+        (value,) = (each.value for each in self.logs.work(partition) if ticket_id.encode() in (each.value or b""))
+        self._producer.produce(
+            RETRIED, key=self.pool.encode(), value=value, partition=partition, headers=[(PLACE_HEADER, b"0")]
+        )
         assert self._producer.flush(WAIT_SECONDS) == 0
 
     def said(self) -> list[Said]:
@@ -99,8 +113,16 @@ def make_topics(bootstrap: str) -> None:
 def desk(local_kafka: str) -> Iterator[Desk]:
     make_topics(local_kafka)
     made = Desk(local_kafka)
-    topology = replace(router_topology(made.settings), name=f"router.pools-{made.pool}")
-    processor = Processor(topology, made.settings)
+    topology = router_topology(made.settings)
+    handlers = dict(topology.handlers)
+
+    def on_offered(state: State | None, event: Event, context: Context) -> Decision[State]:
+        if event.data.ticket_id.endswith(POISON) and event.topic == ROUTING_WORK.name:
+            raise ValueError("an offer that nobody expected")
+        return topology.handlers[OfferMade](state, event, context)
+
+    handlers[OfferMade] = on_offered
+    processor = Processor(replace(topology, name=f"router.pools-{made.pool}", handlers=handlers), made.settings)
     processor.start()
     try:
         yield made
@@ -139,6 +161,24 @@ def test_every_decision_of_a_real_router_is_made_again_from_its_topics(desk: Des
         told = Told(desk.pool, {ROUTING_WORK.name: work})
         found = why(data, turns, told, partition, rules_of(desk.settings))
         assert found.equal, (data, found.replayed)
+
+
+def test_a_decision_on_what_was_sent_again_is_made_again_too(desk: Desk) -> None:
+    poison = f"{desk.pool}-{POISON}"
+    desk.tell(rostered("an", pool=desk.pool, capacity=5), offer(poison, pool=desk.pool))
+    desk.tell(offer(f"{desk.pool}-1", pool=desk.pool))
+    partition = partition_in(desk.wait_for_assignments(1)[0].data.position)
+    desk.send_again(poison, partition)
+    desk.wait_for_assignments(2)
+    desk.tell(offer(f"{desk.pool}-2", pool=desk.pool))
+    desk.wait_for_assignments(3)
+    found = answer(desk.logs, rules_of(desk.settings), poison, "acme", None)
+    assert found.position.startswith(f"{RETRIED}/{partition}/")
+    assert found.equal, found
+    # Who holds the one that failed is fuller for it.
+    after = answer(desk.logs, rules_of(desk.settings), f"{desk.pool}-2", "acme", None)
+    assert after.equal, after
+    assert [each.load for each in after.candidates] == [2]
 
 
 def test_a_log_that_is_too_long_for_a_request_is_not_read(desk: Desk) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from zlib import crc32
 
 from schemas import envelope
 from schemas.contract import Contract
+from schemas.dead_letters import DeadLettered
 from schemas.routing_policy import OverflowGroup, RateLimit, RoutingPolicy, Shift, SkillTier
 from schemas.routing_turns import TurnTaken
-from schemas.routing_work import MissedAccept, RoutingPolicyStated
+from schemas.routing_work import MissedAccept, OfferMade, RoutingPolicyStated
 from schemas.topics import ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from schemas.vocabulary import Language, Level, Presence, Tier
+from services._runtime.engine.dead_letters import NO_OFFSET
+from services._runtime.engine.driver import TopologyDriver
 from services._runtime.engine.records import Record
+from services._runtime.engine.topology import Context, Decision, Event, Timer, Topology, firing_id
 from services.router.adapters.replay.journal import Said, said_in, turns_in
 from services.router.adapters.replay.player import Told
-from services.router.state import Held, Waiting
+from services.router.adapters.replay.source import RETRIED
+from services.router.state import Held, State, Waiting
 from tests.topology.routing import POOL, Router, offer, present, rostered, withdrawal
 
 SKILLS: Final = ("scanner", "printer", "network")
@@ -24,6 +30,9 @@ PRIORITIES: Final = ("P0", "P1", "P2", "P2", "P3")
 PARTITION: Final = 0
 LAGS_A_STEP: Final = 0.08
 """How often the router falls behind, in a day that has lags."""
+REDRIVES_A_STEP: Final = 0.05
+BROKEN_ONE_IN: Final = 8
+"""Of the offers and timers of a day that breaks."""
 CRASHES_A_LAG: Final = 0.3
 """How often it is another process that goes on."""
 
@@ -35,14 +44,19 @@ class Day:
     seed: int
     people: int = 12
     lags: bool = False
+    breaks: bool = False
     router: Router = field(default_factory=Router)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._generations: dict[str, int] = {}
         self.records: list[Record] = []
-        self._decided = 0
+        self.retried: list[Record] = []
+        self._backlog: list[Record] = []
         self._steps_behind = 0
+        self._letters: list[DeadLettered] = []
+        if self.breaks:
+            self.router.driver = TopologyDriver(Broken(self.router.driver.topology).topology())
 
     def run(self, steps: int) -> None:
         """So many things happen."""
@@ -53,6 +67,8 @@ class Day:
         for _ in range(steps):
             self._pass_time()
             self._random.choice((*acts, self._reroster, self._take))()
+            if self.breaks and self._random.random() < REDRIVES_A_STEP:
+                self._redrive()
         self._catch_up()
 
     @property
@@ -68,7 +84,7 @@ class Day:
     @property
     def told(self) -> Told:
         """What the router was told, to be read once."""
-        return Told(POOL, {ROUTING_WORK.name: self.records})
+        return Told(POOL, {ROUTING_WORK.name: self.records, RETRIED: self.retried})
 
     def _tell(self, *inputs: Contract) -> None:
         for data in inputs:
@@ -83,9 +99,25 @@ class Day:
                 data=data,
             )
             self.records.append(Record(ROUTING_WORK.name, PARTITION, offset, POOL.encode(), value))
-        if not self._steps_behind:
-            self.router.driver.decide(self.records[self._decided :])
-            self._decided = len(self.records)
+            self._backlog.append(self.records[-1])
+        self._decide_if_awake()
+
+    def _redrive(self) -> None:
+        """An operator sends again what is set aside: records, and what wakes timers."""
+        self._letters += self.router.driver.dead_letters()
+        for letter in self._letters:
+            is_timer = letter.source_offset == NO_OFFSET
+            key, value = (letter.key, None) if is_timer else (POOL, self.records[letter.source_offset].value)
+            record = Record(RETRIED, PARTITION, len(self.retried), key.encode(), value, redriven=True)
+            self.retried.append(record)
+            self._backlog.append(record)
+        self._letters.clear()
+        self._decide_if_awake()
+
+    def _decide_if_awake(self) -> None:
+        if self._backlog and not self._steps_behind:
+            self.router.driver.decide(self._backlog)
+            self._backlog = []
 
     def _pass_time(self) -> None:
         """Timers fire on time, but where the router is away or behind: it then decides later what came meanwhile."""
@@ -106,10 +138,10 @@ class Day:
         self._steps_behind = 0
         if self.lags and choose.random() < CRASHES_A_LAG:
             driver.crash()
-        while self._decided < len(self.records):
-            end = self._decided + choose.randint(1, 4)
-            driver.decide(self.records[self._decided : end], timers_max=choose.choice((0, 0, 1, 3)))
-            self._decided = min(end, len(self.records))
+        while self._backlog:
+            count = choose.randint(1, 4)
+            driver.decide(self._backlog[:count], timers_max=choose.choice((0, 0, 1, 3)))
+            del self._backlog[:count]
             driver.sleep_through(choose.choice((0.001, 0.2, 30)))
         driver.advance(0.001)
 
@@ -179,6 +211,33 @@ class Day:
     def _presence(self) -> None:
         someone = f"tech-{self._random.randrange(self.people):02}"
         self._tell(present(someone, self._random.choice(list(Presence))))
+
+
+class Broken:
+    """The router with faults: some offers and timers raise the first time, and are mended when they come again."""
+
+    def __init__(self, mended: Topology[State]) -> None:
+        self._mended = mended
+        self._raised: set[str] = set()
+
+    def topology(self) -> Topology[State]:
+        """The router's own, apart from that."""
+        handlers = dict(self._mended.handlers)
+        handlers[OfferMade] = self._on_offered
+        return replace(self._mended, handlers=handlers, on_timer=self._on_timer)
+
+    def _on_offered(self, state: State | None, event: Event, context: Context) -> Decision[State]:
+        if event.topic != RETRIED and crc32(event.id.encode()) % BROKEN_ONE_IN == 0:
+            raise ValueError("an offer that nobody expected")
+        return self._mended.handlers[OfferMade](state, event, context)
+
+    def _on_timer(self, state: State | None, timer: Timer, context: Context) -> Decision[State]:
+        name = firing_id(context.key, timer)
+        if name not in self._raised and crc32(name.encode()) % BROKEN_ONE_IN == 0:
+            self._raised.add(name)
+            raise ValueError("a timer that nobody expected")
+        assert self._mended.on_timer is not None
+        return self._mended.on_timer(state, timer, context)
 
 
 def _policy() -> RoutingPolicy:

@@ -13,7 +13,7 @@ from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
 from schemas.topics import TICKET_ASSIGNMENTS
 from services.router.adapters.replay.journal import Said, said_in
 from services.router.adapters.replay.player import PoolPlayer, Witness
-from services.router.adapters.replay.source import partition_in
+from services.router.adapters.replay.source import RETRIED, partition_in
 from services.router.adapters.replay.why import Rules, decided, decision_on, why
 from services.router.domain import filters, weights
 from services.router.domain.explaining import Explanation, explain
@@ -27,12 +27,20 @@ from tests.topology.routing import POOL, SETTINGS, Router
 STEPS = 400
 SEEDS = (1, 2, 3)
 LATE_SEEDS = (11, 12, 13, 14, 15, 16)
+BROKEN_SEEDS = (21, 22, 23)
 DAYS = [*((seed, False) for seed in SEEDS), *((seed, True) for seed in LATE_SEEDS)]
 
 
 @cache
 def day_of(seed: int, lags: bool = False) -> Day:  # noqa: FBT001, FBT002 - as `DAYS` names them
     day = Day(seed, lags=lags)
+    day.run(STEPS)
+    return day
+
+
+@cache
+def broken_day(seed: int) -> Day:
+    day = Day(seed, lags=True, breaks=True)
     day.run(STEPS)
     return day
 
@@ -90,6 +98,21 @@ def test_when_a_late_router_looked_matters_to_what_it_decides() -> None:
         assert any(turn.records and turn.records[0].last_offset > turn.records[0].first_offset for turn in day.turns)
         differ += on_time(day) != holders_of(day.said)
     assert differ > len(LATE_SEEDS) / 2
+
+
+@pytest.mark.parametrize("seed", BROKEN_SEEDS)
+def test_what_failed_and_was_sent_again_is_replayed_where_it_was_decided_by_code_that_is_mended(seed: int) -> None:
+    day = broken_day(seed)
+    assert any(each.value is not None for each in day.retried)
+    assert any(each.value is None for each in day.retried)
+    assert any(turn.timers_raised for turn in day.turns)
+    watched = replayed(day)
+    assert watched.said == day.said
+    again = [each.data for each in day.said if each.data.position.startswith(RETRIED)]
+    assert again
+    for data in again[-3:]:
+        found = ask(day, data.ticket_id, data.generation)
+        assert found.equal, found
 
 
 def on_time(day: Day) -> list[tuple[str, int, str]]:

@@ -21,7 +21,17 @@ from services._runtime.engine.codec import Entry, StateCodec
 from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT, encode_letter, letter
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import PARKED, DueTimer, PartitionState, encode_parked
-from services._runtime.engine.topology import UNCHANGED, Decision, Emit, Event, Handled, Handler, Timer, Topology
+from services._runtime.engine.topology import (
+    UNCHANGED,
+    Decision,
+    Emit,
+    Event,
+    Handled,
+    Handler,
+    Timer,
+    Topology,
+    firing_id,
+)
 
 S = TypeVar("S")
 
@@ -207,7 +217,7 @@ class Engine(Generic[S]):
         timer = due.timer
         fired = Entry(entry.version, tuple(other for other in entry.timers if other != timer), entry.state)
         part.key, part.place = due.key, due
-        cause_id = f"{due.key}:{due.kind}:{due.generation}:{int(due.due_at.timestamp() * 1_000_000)}"
+        cause_id = firing_id(due.key, timer)
         cause = Event(TIMER, due.key, cause_id, TIMER, due.due_at, NO_TENANT, None)
         batch.lateness_seconds.append((batch.now - due.due_at).total_seconds())
         part.put(due.key, fired)

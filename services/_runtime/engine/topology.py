@@ -53,6 +53,11 @@ class Timer(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
     generation: int = 0
 
 
+def firing_id(key: str, timer: Timer) -> str:
+    """What names the firing of a key's timer: as a cause, and as the body of its dead letter where it raises."""
+    return f"{key}:{timer.kind}:{timer.generation}:{int(timer.due_at.timestamp() * 1_000_000)}"
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One decoded input. `data` is the derived struct of the contract that `type` names."""
 

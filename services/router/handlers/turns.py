@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from schemas.routing_turns import RecordSpan, TurnTaken
 from schemas.topics import ROUTING_TURNS
+from services._runtime.engine.dead_letters import NO_OFFSET
 from services._runtime.engine.records import Record
-from services._runtime.engine.topology import Context, Emit, Handled, Timer
-from services.router.domain.instants import microseconds_of
+from services._runtime.engine.topology import Context, Emit, Handled, Timer, firing_id
 from services.router.state import pool_of
 
 Place = tuple[str, int]
@@ -21,8 +22,9 @@ def turns_taken(handled: Handled, context: Context) -> Sequence[Emit]:
     timers: dict[str, list[tuple[str, Timer]]] = {}
     for key, timer in handled.timers:
         timers.setdefault(pool_of(key), []).append((key, timer))
+    raised = {each.value for each in handled.set_aside if each.offset == NO_OFFSET}
     return [
-        _turn(pool, rows.get(pool, ()), timers.get(pool, ()), context)
+        _turn(pool, rows.get(pool, ()), timers.get(pool, ()), raised, context)
         for pool in dict.fromkeys((*rows, *timers))
         if pool
     ]
@@ -53,9 +55,21 @@ def _rows(handled: Handled) -> dict[str, list[Row]]:
     return rows
 
 
-def _turn(pool: str, rows: Sequence[Row], timers: Sequence[tuple[str, Timer]], context: Context) -> Emit:
+def _turn(
+    pool: str,
+    rows: Sequence[Row],
+    timers: Sequence[tuple[str, Timer]],
+    raised: AbstractSet[bytes | None],
+    context: Context,
+) -> Emit:
     records = [RecordSpan.new(topic=first[0], first_offset=first[1], last_offset=last[1]) for first, last in rows]
-    data = TurnTaken.new(pool=pool, decided_at=context.now, records=records, timers=len(timers))
+    data = TurnTaken.new(
+        pool=pool,
+        decided_at=context.now,
+        records=records,
+        timers=len(timers),
+        timers_raised=[number for number, each in enumerate(timers) if raised and firing_id(*each).encode() in raised],
+    )
     event_id = f"{pool}:turn:{_name(rows, timers)}"
     return Emit(ROUTING_TURNS, pool, data, id=event_id, occurred_at=context.now, subject=pool)
 
@@ -64,5 +78,4 @@ def _name(rows: Sequence[Row], timers: Sequence[tuple[str, Timer]]) -> str:
     if rows:
         topic, offset = rows[0][0]
         return f"{topic}/{offset}"
-    key, timer = timers[0]
-    return f"{key}:{timer.kind}:{microseconds_of(timer.due_at)}"
+    return firing_id(*timers[0])

@@ -7,9 +7,10 @@ from typing import Any
 from schemas.routing_turns import TurnTaken
 from schemas.topics import RETRIES, ROUTING_TURNS, ROUTING_WORK
 from services._runtime.engine.batch import PartitionBatch
+from services._runtime.engine.dead_letters import NO_OFFSET
 from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.records import Record
-from services._runtime.engine.topology import Handled, Timer
+from services._runtime.engine.topology import Handled, Timer, firing_id
 from services.router.handlers import router_topology
 from services.router.handlers.turns import turns_taken
 from services.router.state import offer_key
@@ -63,3 +64,11 @@ def test_timers_alone_are_a_turn_and_nothing_is_none() -> None:
     (turn,) = turns(timer_keys=(offer_key("north", "T-1"), offer_key("north", "T-2")))
     assert (turn.pool, spans(turn), turn.timers) == ("north", [], 2)
     assert turns() == []
+
+
+def test_timers_that_raised_are_numbered() -> None:
+    keys = (offer_key("north", "T-1"), offer_key("eu/west", "T-2"), offer_key("eu/west", "T-3"))
+    letter = Record(WORK, 0, NO_OFFSET, keys[2].encode(), firing_id(keys[2], Timer("loosen", START)).encode())
+    north, west = turns(set_aside=(letter,), timer_keys=keys)
+    assert (north.timers, north.timers_raised) == (1, [])
+    assert (west.timers, west.timers_raised) == (2, [1])

@@ -16,7 +16,7 @@ from schemas.topics import TICKET_ASSIGNMENTS
 from services._runtime.engine.batch import Batch
 from services._runtime.engine.engine import Engine
 from services._runtime.engine.records import Record
-from services._runtime.engine.topology import Topology
+from services._runtime.engine.topology import Context, Decision, Timer, Topology
 from services.router.adapters.replay.journal import Said, said_in
 from services.router.domain.policy import Policy
 from services.router.handlers.turns import pool_of_record
@@ -77,6 +77,10 @@ class Told:
                 yield record
 
 
+class RaisedThenError(Exception):
+    """A timer raised when it fired for the first time; the message names its key."""
+
+
 class PoolPlayer:
     """One pool of a partition; the others are passed over, since no pool depends on another."""
 
@@ -84,7 +88,10 @@ class PoolPlayer:
         self.pools = WitnessedPools(policy, witness)
         self._partition = partition
         self._witness = witness
-        self._engine: Engine[State] = Engine(replace(topology, index=lambda: self.pools, on_batch=None))
+        self._topology = topology
+        self._raises = False
+        own = replace(topology, index=lambda: self.pools, on_batch=None, on_timer=self._on_timer)
+        self._engine: Engine[State] = Engine(own)
         self._engine.partitions[partition] = self._engine.new_partition(partition)
 
     def take(self, turn: TurnTaken, log: Told) -> None:
@@ -94,9 +101,16 @@ class PoolPlayer:
             with self._deciding(batch):
                 self._engine.process(batch, [record])
         for fired in range(turn.timers):
+            self._raises = fired in turn.timers_raised
             with self._deciding(batch):
                 self._engine.fire(batch, self._partition, turn.decided_at, limit=fired + 1)
         self._engine.commit(batch)
+
+    def _on_timer(self, state: State | None, timer: Timer, context: Context) -> Decision[State]:
+        """What raised then may be mended by now: it raises here, too, and waits until it was sent again."""
+        if self._raises or self._topology.on_timer is None:
+            raise RaisedThenError(context.key)
+        return self._topology.on_timer(state, timer, context)
 
     @contextmanager
     def _deciding(self, batch: Batch[State]) -> Iterator[None]:

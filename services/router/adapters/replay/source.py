@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import msgspec
 
 from schemas.routing_turns import TurnTaken
-from schemas.topics import ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
+from schemas.topics import RETRIES, ROUTING_TURNS, ROUTING_WORK, TICKET_ASSIGNMENTS
 from services._runtime.engine.records import Record
 from services._runtime.kafka.bounded import read, slices_of
 from services._runtime.settings import KafkaSettings
@@ -18,6 +18,7 @@ from services.router.adapters.replay.player import Told
 from services.router.domain.reasons import LogTooLongError
 
 CLIENT_ID: Final = "router-replay"
+RETRIED: Final = RETRIES["router.pools"].name
 
 
 class LogFileError(ValueError):
@@ -29,6 +30,10 @@ class Logs(Protocol):
 
     def work(self, partition: int | None = None) -> Iterator[Record]:
         """`routing.work`, of one partition or of all, each from its oldest record on."""
+        ...
+
+    def retried(self, partition: int) -> Iterator[Record]:
+        """`router.pools.retry` of a partition: what operators sent again after it had failed, from the oldest on."""
         ...
 
     def said(self) -> Iterator[Said]:
@@ -54,6 +59,10 @@ class KafkaLogs:
     def work(self, partition: int | None = None) -> Iterator[Record]:
         """See `Logs`."""
         return self._records(ROUTING_WORK.name, partition)
+
+    def retried(self, partition: int) -> Iterator[Record]:
+        """See `Logs`."""
+        return map(redriven, self._records(RETRIED, partition))
 
     def said(self) -> Iterator[Said]:
         """See `Logs`."""
@@ -93,6 +102,10 @@ class FileLogs:
         """See `Logs`. Raises LogFileError, OSError."""
         return self._records(ROUTING_WORK.name, partition)
 
+    def retried(self, partition: int) -> Iterator[Record]:
+        """See `Logs`. Raises LogFileError, OSError."""
+        return map(redriven, self._records(RETRIED, partition))
+
     def said(self) -> Iterator[Said]:
         """See `Logs`. Raises LogFileError, OSError."""
         return said_in(record.value for record in self._records(TICKET_ASSIGNMENTS.name))
@@ -109,12 +122,19 @@ class FileLogs:
                 except msgspec.DecodeError as error:
                     raise LogFileError(f"{self._path.name}:{number}: {error}") from error
                 if found.topic == topic and partition in (None, found.partition):
-                    yield Record(topic, found.partition, found.offset, found.key.encode(), bytes(found.value))
+                    value = bytes(found.value)
+                    given = None if value == b"null" else value
+                    yield Record(topic, found.partition, found.offset, found.key.encode(), given)
 
 
 def told_to(pool: str, logs: Logs, partition: int) -> Told:
     """All that a pool was told, out of its partition of the logs."""
-    return Told(pool, {ROUTING_WORK.name: logs.work(partition)})
+    return Told(pool, {ROUTING_WORK.name: logs.work(partition), RETRIED: logs.retried(partition)})
+
+
+def redriven(record: Record) -> Record:
+    """A record of the retry topic as the router had it. Its place in line matters only where keys are parked."""
+    return Record(record.topic, record.partition, record.offset, record.key, record.value, redriven=True)
 
 
 def partition_in(position: str) -> int:
