@@ -16,6 +16,7 @@ from tests.simulation.chatter import COUNTING
 from tests.simulation.letters import dead_letters_are_explained
 from tests.simulation.machine import Machine
 from tests.simulation.settled import Settled
+from tests.simulation.turns import turns_reproduce_the_assignments
 
 ENDED: Final = frozenset({"closed", "cancelled", "merged"})
 HELD: Final = frozenset({"assigned", "in_progress", "pending", "on_hold", "in_review"})
@@ -42,6 +43,7 @@ def violations(settled: Settled) -> list[str]:
         dead_letters_are_explained,
         _load_is_what_is_held,
         _verdicts_are_not_early,
+        turns_reproduce_the_assignments,
     ):
         lines += check(settled)
     return lines
