@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from benchmarks.engines.progress import cpu_seconds
+from benchmarks.engines.progress import cpu_seconds, thread_seconds
 from benchmarks.engines.running import require_alive
 from benchmarks.figures import spread
 from benchmarks.hop import Reader
@@ -31,7 +31,8 @@ class Burst:
     """Timers that were all due within one stretch of time.
 
     `seconds_to_last` counts from the first due instant until the last was read; `cpu_microseconds` is what the process
-    spent meanwhile, for each timer; `late_seconds` has each timer's.
+    spent meanwhile, for each timer, `thread_microseconds` what its threads did, by name, until all had come to rest;
+    `late_seconds` has each timer's.
     """
 
     due: int
@@ -40,6 +41,7 @@ class Burst:
     early: int
     seconds_to_last: float
     cpu_microseconds: float
+    thread_microseconds: Mapping[str, float]
     late_seconds: Sequence[float]
 
     @property
@@ -77,12 +79,19 @@ def dues_within(timers: int, within_seconds: float, per_second_to_prepare: float
     return [begin + within_seconds * number / timers for number in range(timers)]
 
 
+def _always() -> bool:
+    return True
+
+
 def burst(
     place: tuple[str, str],
     running: Running,
     dues: Sequence[float],
     prepare: Callable[[], None],
     read: Callable[[bytes], Fired | None],
+    *,
+    threads: Mapping[str, int] | None = None,
+    is_settled: Callable[[], bool] = _always,
 ) -> Burst:
     """Let timers come due in a process and watch them fire.
 
@@ -92,12 +101,15 @@ def burst(
         dues: when the timers come due, ascending.
         prepare: sets them.
         read: what an event of the topic tells, None where it tells of none of these timers.
+        threads: threads of the process, by name, whose CPU time is wanted.
+        is_settled: whether what follows from the timers has come to rest; asked once all have fired.
     """
     tally = _Tally(read)
     with Reader(*place, tally.take, time.time):
         prepare()
         time.sleep(max(0.0, dues[0] - time.time()))
         spent_seconds = cpu_seconds(running.pid)
+        before = {name: thread_seconds(running.pid, thread) for name, thread in (threads or {}).items()}
         until(
             lambda: len(tally.times) >= len(dues) or not running.is_alive(),
             max(0.0, dues[-1] + SETTLE_SECONDS - time.time()),
@@ -105,6 +117,8 @@ def burst(
         )
         require_alive(running)
         spent_seconds = cpu_seconds(running.pid) - spent_seconds
+        until(is_settled, SETTLE_SECONDS, "what follows from the timers")
+        after = {name: thread_seconds(running.pid, thread) for name, thread in (threads or {}).items()}
     return Burst(
         due=len(dues),
         fired=len(tally.times),
@@ -112,5 +126,6 @@ def burst(
         early=sum(late < 0 for late in tally.late_seconds),
         seconds_to_last=round(tally.last_at - dues[0], 2),
         cpu_microseconds=round(spent_seconds / len(dues) * 1e6, 1),
+        thread_microseconds={name: round((after[name] - before[name]) / len(dues) * 1e6, 1) for name in before},
         late_seconds=tally.late_seconds,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
-from benchmarks.engines.order import Order, until_stopped
+from benchmarks.engines.order import THREAD, Order, until_stopped
 from benchmarks.work import Seen, decide_reply
 from schemas.ticket_commands import ReplyToCustomer
 from schemas.topics import Topic
@@ -47,11 +49,22 @@ def settings_for(bootstrap: str, instance: str = "0") -> RuntimeSettings:
 
 def work(topology: Topology[Any], order: Order) -> None:
     """Run a topology until SIGTERM, printing the processor's status whenever it changes."""
-    processor = Processor(topology, settings_for(order.bootstrap, order.instance))
-    processor.start()
-    until_stopped(lambda: processor.status)
-    processor.request_stop()
-    processor.join(JOIN_SECONDS)
+    work_on([Processor(topology, settings_for(order.bootstrap, order.instance))])
+
+
+def work_on(processors: Sequence[Processor[Any]]) -> None:
+    """Run the processors of a service until SIGTERM: print where each runs, and what the first does when it changes."""
+    for processor in processors:
+        processor.start()
+    names = {processor.name for processor in processors}
+    for thread in threading.enumerate():
+        if thread.name in names:
+            print(f"{THREAD} {thread.native_id} {thread.name}", flush=True)
+    until_stopped(lambda: processors[0].status)
+    for processor in processors:
+        processor.request_stop()
+    for processor in processors:
+        processor.join(JOIN_SECONDS)
 
 
 def main() -> None:

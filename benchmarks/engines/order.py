@@ -9,7 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Final, Self
+
+THREAD: Final = "thread"
+"""Begins a line of a process that says which of its threads, by the kernel's number, does which work."""
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,17 @@ class Watch:
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process so far, user and system, all threads."""
+    return _spent_seconds(Path(f"/proc/{pid}/stat"))
+
+
+def thread_seconds(pid: int, thread: int) -> float:
+    """Return the CPU time of one thread of a process so far, user and system."""
+    return _spent_seconds(Path(f"/proc/{pid}/task/{thread}/stat"))
+
+
+def _spent_seconds(stat: Path) -> float:
     # The command's name stands in parentheses and may hold anything: user and system time follow as 12th and 13th.
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

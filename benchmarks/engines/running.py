@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.engines.audit import Audit, audit
 from benchmarks.engines.catalog import Engine
-from benchmarks.engines.order import Order
+from benchmarks.engines.order import THREAD, Order
 from benchmarks.engines.progress import Sample, Stretch, Watch, cpu_seconds, machine_seconds, second_half, whole
 from benchmarks.topics import delete_topics, make_topics
 from deploy.local import processes
@@ -81,6 +81,13 @@ def statuses(name: str) -> list[tuple[float, str]]:
     """Return what one of our processors said in its log, with seconds of the monotonic clock."""
     lines = (line.partition(" ") for line in (RUNS / f"{name}.log").read_text(errors="replace").splitlines())
     return [(float(at), status) for at, _, status in lines if _STATUS.fullmatch(at)]
+
+
+def threads(name: str) -> dict[str, int]:
+    """Return the threads that a process of ours works with, by the names of its processors."""
+    lines = (line.partition(" ") for line in (RUNS / f"{name}.log").read_text(errors="replace").splitlines())
+    told = [rest.partition(" ") for first, _, rest in lines if first == THREAD]
+    return {processor: int(thread) for thread, _, processor in told}
 
 
 def run(engine: Engine, bootstrap: str, commands: str, events: int) -> Speed:
