@@ -106,8 +106,13 @@ class ClockBed:
         taken = samples[-1].at_seconds - first.at_seconds
         return (samples[-1].committed - first.committed) / taken if taken else 0.0
 
-    def let_come_due(self, running: Running, targets: int, within_seconds: float) -> tuple[Burst, Surged]:
-        """Open tickets whose targets come due evenly within so many seconds from a moment on, and read the breaches."""
+    def let_come_due(
+        self, running: Running, targets: int, within_seconds: float, surges: int = 0
+    ) -> tuple[Burst, Surged]:
+        """Open tickets whose targets come due evenly within so many seconds from a moment on, and read the breaches.
+
+        It is over once all are tallied and so many surges told.
+        """
         dues = dues_within(targets, within_seconds, PER_SECOND_TO_PREPARE)
         due_at = {ticket_id(number): due for number, due in enumerate(dues, self._tickets)}
 
@@ -127,7 +132,7 @@ class ClockBed:
                 lambda: self._open(SHORT, dues),
                 breached,
                 threads={WORK[name == self.surges]: thread for name, thread in threads(self.order.group).items()},
-                is_settled=lambda: pools.tallied >= targets,
+                is_settled=lambda: pools.tallied >= targets and len(pools.told) >= surges,
             )
         return found, pools.surged(dues[0])
 

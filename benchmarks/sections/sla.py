@@ -109,7 +109,7 @@ def _clocks(bench: Bench, form: int) -> dict[str, Any]:
         with started(bed.order.group, CLOCKS.command(bed.order)) as running:
             opened_per_second = bed.open(running, OPEN[form])
             resident = memory_bytes(running.pid)
-            burst, surged = bed.let_come_due(running, BURST[form], 1.0)
+            burst, surged = bed.let_come_due(running, BURST[form], 1.0, POOLS)
             paced, _ = bed.let_come_due(running, round(PACE_PER_SECOND[form] * PACE_SECONDS[form]), PACE_SECONDS[form])
         restored = bed.restore()
     clocks = {

@@ -18,6 +18,7 @@ from schemas import envelope, personal
 from schemas.dead_letters import Reason
 from services._runtime.engine.batch import Batch, PartitionBatch
 from services._runtime.engine.codec import Entry, StateCodec
+from services._runtime.engine.counting import CountedInputs
 from services._runtime.engine.dead_letters import NO_OFFSET, NO_TENANT, encode_letter, letter
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import PARKED, DueTimer, PartitionState, encode_parked
@@ -65,6 +66,7 @@ class Engine(Generic[S]):
         self._handlers: dict[str, Handler] = {
             contract.type_name: handler for contract, handler in topology.handlers.items()
         }
+        self._counted = CountedInputs(topology.counted)
         self._parks = topology.parks
         self._on_batch = topology.on_batch
         self._dead_letters_in_a_row = 0
@@ -86,6 +88,9 @@ class Engine(Generic[S]):
             TooManyDeadLettersError: the topology's limit of dead letters in a row is exceeded.
             TooManyParkedKeysError: its limit of parked keys of a partition is.
         """
+        batch.records_by_topic.update([record.topic for record in records])
+        if self._counted:
+            records = self._count(batch, records)
         parts = batch.partitions
         for record in records:
             part = parts.get(record.partition)
@@ -105,7 +110,6 @@ class Engine(Generic[S]):
                 batch.dead_letters_in_a_row = 0
                 if record.redriven:
                     part.release(key, record.first_offset)
-        batch.records_by_topic.update([record.topic for record in records])
 
     def fire(self, batch: Batch[S], partition: int, until: datetime, limit: int) -> None:
         """Fire up to `limit` current timers of a partition that are due at or before `until`, in due order.
@@ -191,6 +195,23 @@ class Engine(Generic[S]):
         if part is None:
             part = batch.partitions[partition] = PartitionBatch(self.partitions[partition], batch.now)
         return part
+
+    def _count(self, batch: Batch[S], records: Sequence[Record]) -> list[Record]:
+        """Decide what is only counted, a partition's at once; return the records that must be decided one by one."""
+        counted, others = self._counted.split(records)
+        for group in counted:
+            last = group.records[-1]
+            part = self._part(batch, last.partition)
+            part.key, part.place = _text(last.key), last
+            try:
+                changes = group.count(group.views, part)
+            except Exception:  # noqa: BLE001 - one of them is to blame: that shows when each is decided by itself
+                others += group.records
+                continue
+            for change in changes:
+                self._put(part, change.key, change.timers, change.state)
+            batch.dead_letters_in_a_row = 0
+        return others
 
     # ── one input ───────────────────────────────────────────────────────────────────────────────────────────────
 

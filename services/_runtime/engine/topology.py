@@ -145,6 +145,7 @@ class Context(Protocol):
 
 
 Handler = Callable[[Any, Event, Context], Decision[Any]]
+Counter = Callable[[Sequence[Any], Context], Sequence[Change[Any]]]
 TimerHandler = Callable[[Any, Timer, Context], Decision[Any]]
 
 
@@ -164,6 +165,20 @@ Upgrade = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """How the events of an input are decided many at once, where they are only counted.
+
+    `view` is the struct of what is read of an event, envelope and data alike; all else is skipped, unchecked.
+    `on_counted` gets the views of some events of one partition, in order, and says what becomes of the keys that they
+    count for. It is the quick way of what `handlers` do: what it, or the decoding, raises on goes there, one by one,
+    and so does what was sent again.
+    """
+
+    view: Any
+    on_counted: Counter
+
+
+@dataclass(frozen=True, slots=True)
 class Topology(Generic[S]):
     """A processor as a value.
 
@@ -180,6 +195,8 @@ class Topology(Generic[S]):
     `on_batch` says something of a whole batch, a partition at a time, in the batch's own transaction; each of its
     events needs an id.
     `writes` are the topics that decisions write to, so that what is told of each can be counted from the start.
+    `counted` says, by the name of an input, that its events are only counted; they are decided before the others of
+    their batch, and none of them can be parked.
     """
 
     name: str
@@ -202,13 +219,16 @@ class Topology(Generic[S]):
     gather_seconds: float = PROMPT_SECONDS
     retries: Topic | None = None
     writes: tuple[Topic, ...] = ()
+    counted: Mapping[str, Counted] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a version to write that there is no way down to.
+        """Refuse a version to write that there is no way down to, and to count what may have to wait.
 
         Raises:
-            ValueError: naming the missing step.
+            ValueError: naming the missing step, or what parks.
         """
+        if self.counted and self.parks:
+            raise ValueError(f"{self.name}: what is only counted can't be parked")
         to = self.writes_version if self.writes_version is not None else self.state_version
         missing = [version for version in range(to, self.state_version) if version not in self.downgrades]
         if missing or not 1 <= to <= self.state_version:

@@ -8,17 +8,17 @@ seconds, so a thousand breaches at once are a few records. Which rules hold is s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from schemas.pool_sla import SurgeDetected, SurgeEnded, VerdictsTallied
-from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetEvent, TargetMet
+from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetMet
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, POOL_SLA, RETRIES, TICKET_SLA
-from services._runtime.engine.topology import NOTHING, Change, Context, Decision, Emit, Event, Timer, Topology
+from services._runtime.engine.topology import NOTHING, Change, Context, Counted, Decision, Emit, Event, Timer, Topology
 from services.sla_monitor.domain.instants import from_datetime, to_datetime, to_seconds
 from services.sla_monitor.domain.policy import Policy
 from services.sla_monitor.domain.surge import (
@@ -41,7 +41,8 @@ SLIDE: Final = "slide"
 TALLY_PREFIX: Final = "tally|"
 """Before the key of a pool: what one partition has counted of it. No tenant's name has a stroke."""
 TALLY_SECONDS: Final = 5.0
-GATHER_SECONDS: Final = 0.25
+GATHER_SECONDS: Final = 1.0
+"""Nobody waits for a verdict to be counted: tallies go on every few seconds in any case. Few transactions instead."""
 OLD: Final = timedelta(hours=1)
 """A verdict that was told longer ago is history: a topic read again from its beginning raises no alarm."""
 LEVELS_MAX: Final = 16
@@ -69,6 +70,46 @@ class SurgeSeen(msgspec.Struct, frozen=True, gc=False):
     until: datetime
 
 
+class Sign(NamedTuple):
+    """What one event adds to the verdicts of its pool."""
+
+    breached: int
+    met: int
+
+
+SIGNS: Final[Mapping[str, Sign]] = {
+    TargetBreached.type_name: Sign(1, 0),
+    TargetMet.type_name: Sign(0, 1),
+    TargetBreachRetracted.type_name: Sign(-1, 0),
+}
+
+
+class ToldOf(msgspec.Struct, frozen=True, gc=False):
+    """What is read of the data of an event of `ticket.sla`."""
+
+    ticket_id: str
+    priority: str
+    decided_at: datetime
+    pool: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What is read of an event of `ticket.sla`: little, for there are many and all that is done is to count them."""
+
+    type: str
+    tenant: str
+    data: ToldOf
+
+
+@dataclass(slots=True)
+class _Count:
+    """Verdicts of one level of a pool in a batch; `tickets` are those breached, in order."""
+
+    breached: int = 0
+    met: int = 0
+    tickets: list[str] = field(default_factory=list)
+
+
 def surges_topology(terms: SurgeTerms) -> Topology[SurgeState]:
     """`sla_monitor.surges`: nothing parks, for a pool's verdicts are independent of each other."""
     surges = Surges(terms)
@@ -81,11 +122,12 @@ def surges_topology(terms: SurgeTerms) -> Topology[SurgeState]:
         dead_letters=DEAD_LETTERS["sla_monitor"],
         retries=RETRIES["sla_monitor.surges"],
         handlers={
-            TargetBreached: partial(surges.on_verdict, 1, 0),
-            TargetMet: partial(surges.on_verdict, 0, 1),
-            TargetBreachRetracted: partial(surges.on_verdict, -1, 0),
+            TargetBreached: surges.on_verdict,
+            TargetMet: surges.on_verdict,
+            TargetBreachRetracted: surges.on_verdict,
             VerdictsTallied: surges.on_tallied,
         },
+        counted={TICKET_SLA.name: Counted(Told, surges.on_verdicts)},
         on_timer=surges.on_timer,
         state_type=SurgeState,
         state_version=SURGES_STATE_VERSION,
@@ -100,24 +142,28 @@ class Surges:
     def __init__(self, terms: SurgeTerms) -> None:
         self._terms = terms
 
-    def on_verdict(
-        self, breached: int, met: int, state: SurgeState | None, event: Event, context: Context
-    ) -> Decision[SurgeState]:
+    def on_verdict(self, state: SurgeState | None, event: Event, context: Context) -> Decision[SurgeState]:
         """A ticket's verdict, or one taken back: tallied for its pool on this partition."""
         del state
-        data: TargetEvent = event.data
-        if data.pool is None or context.now - data.decided_at > OLD:
-            return NOTHING
-        key = f"{TALLY_PREFIX}{pool_key(event.tenant, data.pool)}"
-        tally: Tally | None = context.get(key)
-        if tally is None:
-            tally = Tally(event.tenant, data.pool, context.now + timedelta(seconds=TALLY_SECONDS))
-        level = _level(tally.levels, data.priority)
-        known = tally.levels.get(level, LevelTally())
-        tickets = (*known.tickets, data.ticket_id)[-TICKETS_MAX:] if breached > 0 else known.tickets
-        counts = LevelTally(known.breached + breached, known.met + met, tickets)
-        after = msgspec.structs.replace(tally, levels={**tally.levels, level: counts})
-        return Decision(changes=(Change(key, after, (Timer(TALLY, tally.due_at),)),))
+        return Decision(changes=self.on_verdicts((event,), context))
+
+    def on_verdicts(self, told: Iterable[Told | Event], context: Context) -> list[Change[SurgeState]]:
+        """What a partition's clocks have told of late: the verdicts of it, tallied for their pools."""
+        history = context.now - OLD
+        counts: dict[tuple[str, str, str], _Count] = {}
+        for each in told:
+            sign, data = SIGNS.get(each.type), each.data
+            if sign is None or data.pool is None or data.decided_at < history:
+                continue
+            place = each.tenant, data.pool, data.priority
+            count = counts.get(place)
+            if count is None:
+                count = counts[place] = _Count()
+            count.breached += sign.breached
+            count.met += sign.met
+            if sign.breached > 0:
+                count.tickets.append(data.ticket_id)
+        return _tallied(counts, context)
 
     def on_tallied(self, state: SurgeState | None, event: Event, context: Context) -> Decision[SurgeState]:
         """What a partition has counted of a pool: into its window."""
@@ -191,6 +237,22 @@ class Surges:
         state = msgspec.structs.replace(watch, levels=after) if after else None
         timers = (Timer(SLIDE, to_datetime(max(min(slides), now_us + 1))),) if slides else ()
         return Decision(state=state, emits=emits, timers=timers, effects=effects)
+
+
+def _tallied(counts: Mapping[tuple[str, str, str], _Count], context: Context) -> list[Change[SurgeState]]:
+    """The tallies of a partition's pools with what was counted."""
+    tallies: dict[str, Tally] = {}
+    for (tenant, pool, priority), count in counts.items():
+        key = f"{TALLY_PREFIX}{pool_key(tenant, pool)}"
+        tally: Tally | None = tallies.get(key) or context.get(key)
+        if tally is None:
+            tally = Tally(tenant, pool, context.now + timedelta(seconds=TALLY_SECONDS))
+        level = _level(tally.levels, priority)
+        known = tally.levels.get(level, LevelTally())
+        tickets = (*known.tickets, *count.tickets[-TICKETS_MAX:])[-TICKETS_MAX:]
+        after = LevelTally(known.breached + count.breached, known.met + count.met, tickets)
+        tallies[key] = msgspec.structs.replace(tally, levels={**tally.levels, level: after})
+    return [Change(key, tally, (Timer(TALLY, tally.due_at),)) for key, tally in tallies.items()]
 
 
 def pool_key(tenant: str, pool: str) -> str:
