@@ -107,6 +107,7 @@ SAMPLE_VALUES: Final[dict[str, Any]] = {
     "csat": 5,
     "customer_id": "cust-0042",
     "cycle": 1,
+    "day": "2026-01-07",
     "decided_at": "2026-11-20T01:15:31.004000Z",
     "declined_by": ["tech-0093"],
     "definition": "id: cn-standard\nversion: 1\npriorities:\n  P0: {first_response: 15min, resolution: 2h}\n",

@@ -18,6 +18,7 @@ from schemas import (
     feedback,
     intake_requests,
     notifications,
+    pool_feedback,
     pool_sla,
     routing_turns,
     routing_work,
@@ -147,6 +148,13 @@ TICKET_FEEDBACK: Final = Topic(
     "surveys, ratings, reviews",
     tuple(contract for contract in _declared_in(feedback) if contract is not feedback.SurveyAnswered),
 )
+POOL_FEEDBACK: Final = Topic(
+    "pool.feedback",
+    "tenant and pool",
+    "feedback",
+    "how a pool's clocks kept what was promised",
+    _declared_in(pool_feedback),
+)
 AUDIT: Final = Topic("audit", "actor", "every API", "who did what", _declared_in(audit), retention_hours=YEAR_HOURS)
 
 
@@ -198,6 +206,7 @@ RETRIES: Final = {
         "notifier.notify",
         "notifier.delivery",
         "feedback.surveys",
+        "feedback.attainment",
     )
 }
 """By processor. Topics that others read hold facts only: nobody else sees what one processor is sent again."""
@@ -216,6 +225,7 @@ CHANGELOGS: Final = {
     ("notifier", "tickets"): _changelog("notifier", "tickets"),
     ("notifier", "deliveries"): _changelog("notifier", "deliveries"),
     ("feedback", "surveys"): _changelog("feedback", "surveys"),
+    ("feedback", "attainment"): _changelog("feedback", "attainment"),
 }
 
 NOTES: Final = Topic(
@@ -237,6 +247,7 @@ TOPICS: Final = (
     TICKET_NOTIFICATIONS,
     FEEDBACK_ANSWERS,
     TICKET_FEEDBACK,
+    POOL_FEEDBACK,
     *DIRECTORY.values(),
     AUDIT,
     *DEAD_LETTERS.values(),

@@ -356,3 +356,10 @@ FEEDBACK_NPS: Final = _histogram(
     "NPS scores of ratings, 0 to 10; no unit. Detractors to 6, promoters from 9.",
     buckets=(6.0, 8.0, 10.0),
 )
+FEEDBACK_VERDICTS: Final = _counter(
+    "feedback_verdicts_total",
+    "Verdicts of clocks as attainment counts them (met, breached), and what was taken off again (met_retracted, "
+    "breach_retracted).",
+    "target",
+    "outcome",
+)

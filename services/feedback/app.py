@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +12,12 @@ from services._runtime.clock import Clock, SystemClock
 from services._runtime.directory.directory import Directory
 from services._runtime.hosting.hosting import ServiceApp, create_app
 from services._runtime.kafka.producer import EventProducer
-from services._runtime.metrics import FEEDBACK_CSAT, FEEDBACK_NPS, FEEDBACK_SURVEYS
+from services._runtime.metrics import FEEDBACK_CSAT, FEEDBACK_NPS, FEEDBACK_SURVEYS, FEEDBACK_VERDICTS
 from services._runtime.processor.processor import Processor
 from services._runtime.web.web import create_web
 from services.feedback.api.pages import SurveyPages
 from services.feedback.api.routes import SurveyApi, survey_routes
-from services.feedback.handlers import OUTCOMES, SurveyMoved, feedback_topology
+from services.feedback.handlers import OUTCOMES, SurveyMoved, VerdictMoved, attainment_topology, feedback_topology
 from services.feedback.settings import FeedbackSettings
 
 
@@ -43,6 +44,13 @@ def count_surveys(effects: Sequence[Any]) -> None:
                 FEEDBACK_NPS.observe(effect.nps)
 
 
+def count_verdicts(effects: Sequence[Any]) -> None:
+    """Count verdicts and what was taken back of them; called from the processor's thread."""
+    moved = Counter((effect.target, effect.outcome) for effect in effects if isinstance(effect, VerdictMoved))
+    for (target, outcome), times in moved.items():
+        FEEDBACK_VERDICTS.labels(target, outcome).inc(times)
+
+
 def build(settings: FeedbackSettings, *, clock: Clock | None = None) -> ServiceApp:
     """Feedback as a Faust application. Connects to nothing yet.
 
@@ -56,7 +64,10 @@ def build(settings: FeedbackSettings, *, clock: Clock | None = None) -> ServiceA
     return create_app(
         "feedback",
         settings=settings,
-        processors=[Processor(feedback_topology(settings), settings, clock=clock, on_effects=count_surveys)],
+        processors=[
+            Processor(feedback_topology(settings), settings, clock=clock, on_effects=count_surveys),
+            Processor(attainment_topology(settings), settings, clock=clock, on_effects=count_verdicts),
+        ],
         web=create_web("Aftercare surveys", clock=clock, routers=[survey_routes(api)]),
         services={"survey_producer": lambda: ProducerStop(producer)},
         directory=Directory(),

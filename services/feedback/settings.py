@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated, Final, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from schemas.topics import FEEDBACK_ANSWERS, TICKET_EVENTS
+from schemas.topics import FEEDBACK_ANSWERS, POOL_FEEDBACK, TICKET_EVENTS, TICKET_SLA
 from services._runtime.settings import RuntimeSettings, outlives
 from services.feedback.domain.policy import Policy
 
@@ -44,6 +45,23 @@ class FeedbackSettings(RuntimeSettings):
         "its requester was asked, and why a late answer is refused. By default as long as its events can be read "
         "again: nobody is asked anew about a closing of months ago.",
     )
+
+    attainment_kept_seconds: Annotated[int, outlives(TICKET_SLA, POOL_FEEDBACK)] = Field(
+        default=35 * _DAY_SECONDS,
+        description="How long a verdict of the clocks, and the counts of its day, are remembered: one that is taken "
+        "back later than that is not corrected any more.",
+    )
+    feedback_timezone: str = Field(
+        default="Asia/Shanghai", description="Zone (IANA) whose days verdicts of the clocks are counted by."
+    )
+
+    @field_validator("feedback_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        """Refuse a name that no time zone has."""
+        if name not in available_timezones():
+            raise ValueError(f"no time zone {name!r}")
+        return name
 
     @model_validator(mode="after")
     def _remembers_whom_it_asked(self) -> Self:

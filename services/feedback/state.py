@@ -1,17 +1,19 @@
-"""What feedback keeps of a ticket: where its last survey stands, and when to look at it again."""
+"""What feedback keeps: of a ticket its last survey, and how its clocks were judged; of a pool what these come to."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Self, TypeAlias
 
 import msgspec
 
+from services.feedback.domain.attainment import Counts, Slot, Verdict
 from services.feedback.domain.policy import Policy
 from services.feedback.domain.review import FIRST_CYCLE
 from services.feedback.domain.survey import Survey, SurveyStatus
 
 STATE_VERSION: Final = 1
+ATTAINMENT_STATE_VERSION: Final = 1
 
 ASK: Final = "ask"
 EXPIRE: Final = "expire"
@@ -60,3 +62,49 @@ def timings(state: Feedback, policy: Policy) -> tuple[Timing, ...]:
     if not found and not state.ticket_open:
         found.append(Timing(FORGET, state.settled_at + policy.retention, state.sequence))
     return tuple(found)
+
+
+_encode_verdicts: Final = msgspec.msgpack.Encoder().encode
+_decode_verdicts: Final = msgspec.msgpack.Decoder(dict[str, Verdict]).decode
+
+
+class TicketVerdicts(msgspec.Struct, frozen=True, array_like=True, tag="ticket", gc=False):
+    """The verdicts of a ticket that stand, by clock (target, cycle, generation), so that they can be taken off.
+
+    Millions of tickets are remembered at once, so `packed` is one text of bytes (a dictionary as msgpack).
+    """
+
+    packed: bytes = b"\x80"
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """What `packed` holds."""
+        return _decode_verdicts(self.packed)
+
+    @classmethod
+    def of(cls, verdicts: dict[str, Verdict]) -> Self:
+        """The state with these verdicts."""
+        return cls(_encode_verdicts(verdicts))
+
+
+class PoolTally(msgspec.Struct, frozen=True, array_like=True, tag="tally", gc=False):
+    """What one partition has counted of a pool until `due_at`. `pool` is empty for tickets without one."""
+
+    tenant: str
+    pool: str
+    due_at: datetime
+    counts: dict[Slot, Counts] = {}
+
+
+class PoolDay(msgspec.Struct, frozen=True, array_like=True, tag="day", gc=False):
+    """All that was counted of a day of a pool. `changed` was not reported since and will be at `report_at`."""
+
+    tenant: str
+    pool: str
+    forget_at: datetime
+    counts: dict[Slot, Counts] = {}
+    changed: tuple[Slot, ...] = ()
+    report_at: datetime | None = None
+
+
+AttainmentState: TypeAlias = TicketVerdicts | PoolTally | PoolDay

@@ -12,6 +12,7 @@ from services._runtime.engine.engine import TooManyDeadLettersError
 from services._runtime.engine.records import Output
 from services._runtime.engine.topology import Topology
 from services._runtime.processor import redrive
+from tests.simulation.attained import reports_are_what_verdicts_come_to
 from tests.simulation.chatter import COUNTING
 from tests.simulation.letters import dead_letters_are_explained
 from tests.simulation.machine import Machine
@@ -44,6 +45,7 @@ def violations(settled: Settled) -> list[str]:
         _load_is_what_is_held,
         _verdicts_are_not_early,
         turns_reproduce_the_assignments,
+        reports_are_what_verdicts_come_to,
     ):
         lines += check(settled)
     return lines

@@ -17,7 +17,7 @@ from schemas.directory import PoolDefined, TechnicianDefined
 from schemas.topics import DEAD_LETTERS, RETRIES, TICKET_SLA, TOPICS
 from schemas.vocabulary import Language, Level, Medium
 from services._runtime.engine.topology import Topology
-from services.feedback.handlers import feedback_topology
+from services.feedback.handlers import attainment_topology, feedback_topology
 from services.feedback.settings import FeedbackSettings
 from services.intake.adapters.rule_file import load_rules
 from services.intake.handlers.ledger import ledger_topology
@@ -101,6 +101,7 @@ def topologies() -> tuple[Topology[Any], ...]:
         notify_topology(notifier, audience, load_library(), lookups),
         delivery_topology(notifier, load_library()),
         feedback_topology(FeedbackSettings(secret=SECRET)),
+        attainment_topology(FeedbackSettings(secret=SECRET)),
         clocks(),
         surges(),
         COUNTING.topology(),

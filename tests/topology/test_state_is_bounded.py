@@ -33,7 +33,7 @@ from schemas.vocabulary import Channel, Language, Level, Medium
 from services._runtime.directory.directory import Directory
 from services._runtime.engine.driver import TopologyDriver
 from services._runtime.engine.topology import Event
-from services.feedback.handlers import feedback_topology
+from services.feedback.handlers import attainment_topology, feedback_topology
 from services.feedback.settings import FeedbackSettings
 from services.intake.adapters.rule_file import load_rules
 from services.intake.handlers import ledger_topology, normaliser_topology
@@ -87,6 +87,7 @@ class World:
             notify_topology(notifier, load_audience(None, [Medium.EMAIL]), load_library(), lookups),
             delivery_topology(notifier, load_library()),
             feedback_topology(FeedbackSettings.model_validate(SECRET)),
+            attainment_topology(FeedbackSettings.model_validate(SECRET)),
         )
         self.drivers: dict[str, TopologyDriver[Any]] = {each.name: TopologyDriver(each) for each in topologies}
         self.seen: dict[str, list[Event]] = {}

@@ -18,6 +18,10 @@ def _surveys(outcomes: str) -> str:
     return f'sum(increase(aftercare_feedback_surveys_total{{outcome=~"{outcomes}"}}[$__range]))'
 
 
+def _verdicts(outcomes: str) -> str:
+    return f'(sum(increase(aftercare_feedback_verdicts_total{{outcome=~"{outcomes}"}}[$__range])) or vector(0))'
+
+
 _NOW: Final = Row(
     "Now, and in the time shown",
     (
@@ -196,6 +200,20 @@ _RATINGS: Final = Row(
                 ),
             ),
             kind="stat",
+        ),
+        Panel(
+            "SLA attainment",
+            "Clocks met, of those judged in the time shown, what was proven wrong taken off; by pool and day on "
+            "`pool.feedback`.",
+            (
+                Query(
+                    f"({_verdicts('met')} - {_verdicts('met_retracted')}) / "
+                    f"({_verdicts('met|breached')} - {_verdicts('met_retracted|breach_retracted')} > 0)",
+                    "attainment",
+                ),
+            ),
+            "percentunit",
+            "stat",
         ),
         Panel(
             "Survey coverage",

@@ -196,7 +196,7 @@ class Topology(Generic[S]):
     events needs an id.
     `writes` are the topics that decisions write to, so that what is told of each can be counted from the start.
     `counted` says, by the name of an input, that its events are only counted; they are decided before the others of
-    their batch, and none of them can be parked.
+    their batch, `on_batch` does not hear of them, and none of them can be parked.
     """
 
     name: str

@@ -113,6 +113,7 @@ def test_a_query_names_only_labels_that_its_metrics_have(board: Any, panel: Any)
         'aftercare_processor_events_total{type=~"notification[.].*"}',
         'aftercare_feedback_surveys_total{outcome=~"requested"}',
         "aftercare_feedback_csat_sum",
+        'aftercare_feedback_verdicts_total{outcome=~"met|breached"}',
         "aftercare_processor_lag_records",
     ],
 )

@@ -6,8 +6,8 @@ import importlib
 
 import pytest
 
-from services._runtime.metrics import FEEDBACK_CSAT, FEEDBACK_NPS, FEEDBACK_SURVEYS
-from services.feedback.handlers import RATED_LOW, REQUESTED, SurveyMoved
+from services._runtime.metrics import FEEDBACK_CSAT, FEEDBACK_NPS, FEEDBACK_SURVEYS, FEEDBACK_VERDICTS
+from services.feedback.handlers import RATED_LOW, REQUESTED, SurveyMoved, VerdictMoved
 
 
 def total(outcome: str) -> float:
@@ -23,8 +23,12 @@ def test_the_app_hosts_page_and_processor_and_counts_what_it_decides(monkeypatch
     monkeypatch.setenv("AFTERCARE_SECRET", "s" * 32)
     module = importlib.import_module("services.feedback.app")
     parts = [part.name for part in module.app.host.health.parts]
-    assert parts == ["web", "feedback.surveys", "directory", "survey_producer"]
+    assert parts == ["web", "feedback.surveys", "feedback.attainment", "directory", "survey_producer"]
     before = (total(REQUESTED), total(RATED_LOW), scores())
     module.count_surveys([SurveyMoved(REQUESTED), SurveyMoved(RATED_LOW, 2, 0)])
     assert (total(REQUESTED), total(RATED_LOW)) == (before[0] + 1, before[1] + 1)
     assert scores() == (before[2][0] + 2, before[2][1])
+    met = FEEDBACK_VERDICTS.labels("resolution", "met")._value
+    so_far = met.get()
+    module.count_verdicts([VerdictMoved("resolution", "met"), VerdictMoved("resolution", "met")])
+    assert met.get() == so_far + 2

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from pydantic import ValidationError
 
-from schemas.topics import NOTIFIER_OUTBOX, ROUTING_WORK, TICKET_COMMANDS, TICKET_EVENTS, Topic
+from schemas.topics import NOTIFIER_OUTBOX, ROUTING_WORK, TICKET_COMMANDS, TICKET_EVENTS, TICKET_SLA, Topic
 from services._runtime.settings import RuntimeSettings
 from services.feedback.settings import FeedbackSettings
 from services.intake.settings import IntakeSettings
@@ -23,6 +23,7 @@ LONGEST: Final[tuple[tuple[type[RuntimeSettings], str, Topic], ...]] = (
     (NotifierSettings, "notifier_ticket_kept_seconds", TICKET_EVENTS),
     (NotifierSettings, "notifier_delivery_kept_seconds", NOTIFIER_OUTBOX),
     (FeedbackSettings, "feedback_retention_seconds", TICKET_EVENTS),
+    (FeedbackSettings, "attainment_kept_seconds", TICKET_SLA),
 )
 """Each setting with the input that is kept longest."""
 
