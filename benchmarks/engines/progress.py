@@ -64,7 +64,14 @@ class Watch:
 
     def __init__(self, bootstrap: str, group: str, topic: str) -> None:
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False}, logger=SILENT
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                # Else it waits for a moment in which nobody's transaction is open, which several writers never leave.
+                "isolation.level": "read_uncommitted",
+            },
+            logger=SILENT,
         )
         self._places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
