@@ -290,6 +290,7 @@ class Draft:
         self._pools = pools
         self._states = states
         self._changed: dict[str, State | None] = {}
+        self.is_kept = False
 
     @property
     def changed(self) -> Mapping[str, State | None]:
@@ -305,6 +306,10 @@ class Draft:
         self._pools.replace(key, self.get(key), state)
         self._changed[key] = state
 
+    def keep(self) -> None:
+        """Leave the pools as they are by now, for whoever takes the changes over."""
+        self.is_kept = True
+
     def undo(self) -> None:
         """Bring the pools back to the committed states."""
         for key, state in reversed(self._changed.items()):
@@ -313,9 +318,12 @@ class Draft:
 
 @contextmanager
 def drafting(pools: Pools, pool: str, states: States) -> Iterator[Draft]:
-    """A draft of a pool, undone at the end, also when the decision raises."""
+    """A draft of a pool, undone at the end unless it is kept, and always when the decision raises."""
     draft = Draft(pools, pool, states)
     try:
         yield draft
-    finally:
+    except BaseException:
+        draft.undo()
+        raise
+    if not draft.is_kept:
         draft.undo()

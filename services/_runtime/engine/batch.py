@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from schemas.dead_letters import Reason
 from services._runtime.engine.records import Output, Record
 from services._runtime.engine.state import NOWHERE, DueTimer, Entry, PartitionState
-from services._runtime.engine.topology import Timer
+from services._runtime.engine.topology import Change, Timer
 
 S = TypeVar("S")
 
@@ -76,11 +77,17 @@ class PartitionBatch(Generic[S]):
         entry: Entry[S] | None = self.overlay.get(key, _ABSENT)
         return self.state.entries.get(key) if entry is _ABSENT else entry
 
-    def put(self, key: str, entry: Entry[S] | None) -> None:
-        """Change what `key` holds."""
-        if self.index is not None:
+    def put(self, key: str, entry: Entry[S] | None, *, indexed: bool = False) -> None:
+        """Change what `key` holds; `indexed` where the index has followed already."""
+        if self.index is not None and not indexed:
             self.state.reindex(key, self.entry(key), entry)
         self.overlay[key] = entry
+
+    def take_back(self, changes: Sequence[Change[S]]) -> None:
+        """Bring the index, which has followed `changes`, back to what the batch holds."""
+        if self.index is not None:
+            for change in reversed(changes):
+                self.index.replace(change.key, change.state, self.get(change.key))
 
     @property
     def any_parked(self) -> bool:

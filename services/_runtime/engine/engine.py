@@ -265,13 +265,17 @@ class Engine(Generic[S]):
         cause: Event,
     ) -> None:
         """Take a decision into the batch, whole or not at all: encode first, since only encoding can fail."""
-        emits = decision.emits
-        if len(emits) == 1:
-            batch.outputs.append(self._encode(emits[0], cause, 0))
-            batch.types.append(emits[0].data.type_name)
-        elif emits:
-            batch.outputs += [self._encode(emit, cause, number) for number, emit in enumerate(emits)]
-            batch.types += [emit.data.type_name for emit in emits]
+        indexed = decision.indexed
+        try:
+            self._tell(batch, decision.emits, cause)
+        except Exception:
+            if indexed:
+                part.take_back(decision.changes)
+            raise
+        if indexed and self._settles:
+            # What is kept may be other states than the handler's, for the sake of older code.
+            part.take_back(decision.changes)
+            indexed = False
         if decision.effects:
             batch.effects += decision.effects
         state, timers = decision.state, decision.timers
@@ -282,15 +286,25 @@ class Engine(Generic[S]):
                 timers = old.timers if old is not None else ()
             self._put(part, cause.key, timers, state)
         for change in decision.changes:
-            self._put(part, change.key, change.timers, change.state)
+            self._put(part, change.key, change.timers, change.state, indexed=indexed)
 
-    def _put(self, part: PartitionBatch[S], key: str, timers: tuple[Timer, ...], state: S | None) -> None:
+    def _tell(self, batch: Batch[S], emits: Sequence[Emit], cause: Event) -> None:
+        if len(emits) == 1:
+            batch.outputs.append(self._encode(emits[0], cause, 0))
+            batch.types.append(emits[0].data.type_name)
+        elif emits:
+            batch.outputs += [self._encode(emit, cause, number) for number, emit in enumerate(emits)]
+            batch.types += [emit.data.type_name for emit in emits]
+
+    def _put(
+        self, part: PartitionBatch[S], key: str, timers: tuple[Timer, ...], state: S | None, *, indexed: bool = False
+    ) -> None:
         if part.any_parked and not self._parks:
             part.lift(key, timers)
         entry = Entry(self._version, timers, state) if state is not None else None
         if entry is not None and self._settles:
             entry = self._codec.settled(entry)
-        part.put(key, entry)
+        part.put(key, entry, indexed=indexed)
 
     def _encode(self, emit: Emit, cause: Event, number: int) -> Output:
         data, topic, event_id, time = emit.data, emit.topic.name, emit.id, emit.occurred_at

@@ -102,6 +102,8 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     `state` replaces the state of the input's key; `timers` replaces *all* timers of that key (None leaves them).
     `changes` are for topologies whose input key spans several store keys. `effects` are handed to the service after
     the commit is known, at most once: a crash in between loses them, so state must say that they were begun.
+    `indexed`: the index follows `changes` already, each of another key, since the handler had to see what they lead to;
+    the engine leaves it so, and takes it back where the decision can't be taken.
     """
 
     state: S | Unchanged | None = UNCHANGED
@@ -109,6 +111,7 @@ class Decision(msgspec.Struct, Generic[S], frozen=True):
     timers: tuple[Timer, ...] | None = None
     changes: Sequence[Change[S]] = ()
     effects: Sequence[Any] = ()
+    indexed: bool = False
 
 
 NOTHING: Final[Decision[Any]] = Decision()

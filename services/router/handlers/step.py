@@ -173,10 +173,11 @@ class Step:
         self.emits.append(Emit(TICKET_ASSIGNMENTS, ticket_id, data, event_id, occurred_at, ticket_id, tenant))
 
     def decision(self, ended_retention: timedelta) -> Decision[State]:
-        """The outcome: all that changed, each with its timers."""
+        """The outcome: all that changed, each with its timers; the pools stay as they are by now."""
         policy, forget_at = self.policy, self.now + ended_retention
         changes: list[Change[State]] = [
             Change(key, state, timers_of(state, policy, self.now, forget_at))
             for key, state in self.draft.changed.items()
         ]
-        return Decision(changes=changes, emits=self.emits, effects=self.effects)
+        self.draft.keep()
+        return Decision(changes=changes, emits=self.emits, effects=self.effects, indexed=True)
