@@ -318,12 +318,10 @@ class Draft:
 
 @contextmanager
 def drafting(pools: Pools, pool: str, states: States) -> Iterator[Draft]:
-    """A draft of a pool, undone at the end unless it is kept, and always when the decision raises."""
+    """A draft of a pool, undone at the end unless it is kept, also when the decision raises."""
     draft = Draft(pools, pool, states)
     try:
         yield draft
-    except BaseException:
-        draft.undo()
-        raise
-    if not draft.is_kept:
-        draft.undo()
+    finally:
+        if not draft.is_kept:
+            draft.undo()

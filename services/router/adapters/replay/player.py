@@ -30,10 +30,7 @@ class Witness:
         """Work begins to wait, or waits on in another way."""
 
     def assigning(self, pools: Pools, key: str, waiting: Waiting, held: Held) -> None:
-        """Waiting work is about to be held, and `pools` still are as the decision saw them.
-
-        The engine says it again when it takes the decision over; the first time counts.
-        """
+        """Waiting work is about to be held, and `pools` still are as the decision saw them."""
 
     def decided(self, pools: Pools, said: list[Said]) -> None:
         """A record or a timer has been decided: `said` came of it, `pools` are as it left them."""
