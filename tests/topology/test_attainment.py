@@ -16,15 +16,11 @@ from services.feedback.handlers import VerdictMoved, attainment_topology
 from services.feedback.handlers.attainment import REPORT_SECONDS, TALLY_SECONDS
 from services.feedback.settings import FeedbackSettings
 from services.feedback.state import AttainmentState, PoolDay
+from tests.topology.verdicts import told
 
 DAY: Final = 86_400
 SETTLE_SECONDS: Final = 2 * (TALLY_SECONDS + REPORT_SECONDS)
 SETTINGS: Final = FeedbackSettings.model_validate({"secret": "s" * 32, "attainment_kept_seconds": 10 * DAY})
-_OWN: Final[dict[Any, dict[str, Any]]] = {
-    TargetMet: {"segments": [], "stopped_at": START},
-    TargetBreached: {"segments": []},
-    TargetBreachRetracted: {"reason": "late"},
-}
 
 
 class Reports:
@@ -44,20 +40,7 @@ class Reports:
     def verdict(self, contract: type[TargetEvent], number: int, **given: Any) -> None:
         """A clock of the ticket with this number tells something, on the partition of the ticket."""
         tenant, at = given.pop("tenant", "acme"), given.pop("at", self.now)
-        stated: dict[str, Any] = {"target": "resolution", "priority": "P1", "pool": "north", "generation": 1}
-        data = contract.new(
-            ticket_id=f"T-{number:04}",
-            cycle=1,
-            policy_id="gold",
-            policy_version=1,
-            started_at=START,
-            due_at=START,
-            budget_seconds=60.0,
-            elapsed_seconds=60.0,
-            decided_at=self.now,
-            position="p",
-            **{**stated, **_OWN[contract], **given},
-        )
+        data = told(contract, f"T-{number:04}", self.now, **given)
         driver = self.partitions[number % len(self.partitions)]
         driver.send(TICKET_SLA, data.ticket_id, data, occurred_at=at, tenant=tenant)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from schemas.pool_sla import SurgeDetected, SurgeEnded, VerdictsTallied
-from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetCompleted, TargetMet, Verdict
+from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetCompleted, TargetMet
 from schemas.topics import POOL_SLA, TICKET_SLA
 from services._runtime.directory.directory import Directory
 from services._runtime.engine.driver import START, TopologyDriver
@@ -18,6 +18,7 @@ from services.sla_monitor.handlers import surges_topology
 from services.sla_monitor.handlers.surges import LEVELS_MAX, TALLY_PREFIX, TALLY_SECONDS, SurgeSeen
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import PoolWatch, SurgeState
+from tests.topology.verdicts import told
 from tests.unit.sla_monitor.records import policy_record
 
 POLICY: Final = """
@@ -58,23 +59,7 @@ class Monitor:
         tenant, age = given.pop("tenant", "acme"), given.pop("age", timedelta(0))
         self._tickets += 1
         driver = self.partitions[self._tickets % len(self.partitions)]
-        data = contract.new(
-            ticket_id=f"T-{self._tickets:05}",
-            target="resolution",
-            cycle=1,
-            generation=1,
-            priority=priority,
-            pool=pool,
-            policy_id="gold",
-            policy_version=1,
-            started_at=START,
-            due_at=START,
-            budget_seconds=60.0,
-            elapsed_seconds=60.0,
-            decided_at=driver.now - age,
-            position="p",
-            **{**_OWN.get(contract, {}), **given},
-        )
+        data = told(contract, f"T-{self._tickets:05}", driver.now - age, priority=priority, pool=pool, **given)
         driver.send(TICKET_SLA, data.ticket_id, data, tenant=tenant)
 
     def wait(self, seconds: float = TALLY_SECONDS) -> list[str]:
@@ -107,14 +92,6 @@ class Monitor:
                 else:
                     self.told.append(event)
         raise AssertionError("it never comes to rest")
-
-
-_OWN: Final[dict[Any, dict[str, Any]]] = {
-    TargetBreached: {"segments": []},
-    TargetMet: {"segments": [], "stopped_at": START},
-    TargetCompleted: {"segments": [], "stopped_at": START, "verdict": Verdict.BREACHED},
-    TargetBreachRetracted: {"reason": "late"},
-}
 
 
 def _brief(event: Event) -> str:

@@ -26,14 +26,10 @@ from services.sla_monitor.handlers import surges_topology
 from services.sla_monitor.handlers.surges import TALLY_PREFIX
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import SurgeState, Tally
+from tests.topology.verdicts import told
 
 PARTITIONS: Final = 3
-_OWN: Final[dict[Any, dict[str, Any]]] = {
-    TargetBreached: {"segments": []},
-    TargetMet: {"segments": [], "stopped_at": START},
-    TargetBreachRetracted: {"reason": "late"},
-    TargetStarted: {},
-}
+KINDS: Final = (TargetBreached, TargetMet, TargetBreachRetracted, TargetStarted)
 
 
 def _topology() -> Topology[SurgeState]:
@@ -44,22 +40,7 @@ def _topology() -> Topology[SurgeState]:
 def _record(number: int, contract: Any = TargetBreached, **given: Any) -> Record:
     ticket = f"T-{number:05}"
     tenant, age = given.pop("tenant", "acme"), given.pop("age", timedelta(0))
-    stated: dict[str, Any] = {"priority": "P1", "pool": "north"} | _OWN[contract] | given
-    data = contract.new(
-        ticket_id=ticket,
-        target="resolution",
-        cycle=1,
-        generation=1,
-        policy_id="gold",
-        policy_version=1,
-        started_at=START,
-        due_at=START,
-        budget_seconds=60.0,
-        elapsed_seconds=60.0,
-        decided_at=START - age,
-        position="p",
-        **stated,
-    )
+    data = told(contract, ticket, START - age, **given)
     value = envelope.encode(
         type_name=contract.type_name,
         event_id=f"{ticket}:{contract.type_name}",
@@ -97,7 +78,7 @@ def _any_verdicts(seed: int) -> list[Record]:
     return [
         _record(
             number,
-            random.choice(list(_OWN)),
+            random.choice(KINDS),
             pool=random.choice(["north", "south", None]),
             priority=random.choice([f"P{level}" for level in range(20)]),
             tenant=random.choice(["acme", "umbrella"]),
