@@ -16,9 +16,10 @@ decision what it has changed so far, and puts everything back: the engine is the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
-from typing import Final, Protocol, TypeAlias
+from functools import lru_cache
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeAlias
 
 import msgspec
 
@@ -125,6 +126,7 @@ Offer: TypeAlias = Waiting | Held | Ended
 State: TypeAlias = Ruled | Member | Tally | Waiting | Held | Ended | Releasing | Acquainted
 
 
+@lru_cache(maxsize=1_024)
 def prefix_of(pool: str) -> str:
     """The pool as its keys begin; escaped, since a pool's name may hold the separator."""
     return pool.replace("%", "%25").replace("/", "%2F")
@@ -181,11 +183,15 @@ def at_work_on(ticket_id: str, held: Held) -> AtWork:
 
 
 class Pool:
-    """One pool as decisions see it. `held` has what each technician holds, by ticket id."""
+    """One pool as decisions see it. `held` has what each technician holds, by ticket id.
 
-    __slots__ = ("at_work_for", "held", "leaving", "policy", "queue", "roster")
+    It goes by `policy` until its own is stated.
+    """
+
+    __slots__ = ("_first_policy", "at_work_for", "held", "leaving", "policy", "queue", "roster")
 
     def __init__(self, policy: Policy) -> None:
+        self._first_policy = policy
         self.policy = policy
         self.roster = Roster(policy)
         self.queue = Queue(policy)
@@ -203,6 +209,18 @@ class Pool:
         self.policy = policy
         self.roster.rule(policy)
         self.queue.rule(policy)
+
+    def replace(self, key: str, old: State | None, new: State | None) -> None:
+        """Take `old` out and `new` in."""
+        kind = type(new if new is not None else old)
+        if kind is Member:
+            self.replace_member(old, new)
+        elif kind is Tally:
+            self.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
+        elif kind is Ruled:
+            self.rule(new.policy if isinstance(new, Ruled) else self._first_policy)
+        elif kind is not Releasing and kind is not Acquainted:
+            self.replace_offer(name_in(key), old, new)
 
     def replace_offer(self, ticket_id: str, old: State | None, new: State | None) -> None:
         """Take what is known of a ticket out and the new in."""
@@ -256,16 +274,7 @@ class Pools:
 
     def replace(self, key: str, old: State | None, new: State | None) -> None:
         """Take `old` out and `new` in."""
-        pool = self._at(key.partition("/")[0])
-        kind = type(new if new is not None else old)
-        if kind is Member:
-            pool.replace_member(old, new)
-        elif kind is Tally:
-            pool.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
-        elif kind is Ruled:
-            pool.rule(new.policy if isinstance(new, Ruled) else self._policy)
-        elif kind is not Releasing and kind is not Acquainted:
-            pool.replace_offer(name_in(key), old, new)
+        self._at(key.partition("/")[0]).replace(key, old, new)
 
     def _at(self, prefix: str) -> Pool:
         pool = self._pools.get(prefix)
@@ -282,7 +291,12 @@ class States(Protocol):
 
 
 class Draft:
-    """A pool with the changes that a decision has made so far; see `drafting`."""
+    """A pool with the changes that a decision has made so far.
+
+    As a context it is undone at the end unless it is kept, also when the decision raises.
+    """
+
+    __slots__ = ("_changed", "_pools", "_states", "is_kept", "name", "pool")
 
     def __init__(self, pools: Pools, pool: str, states: States) -> None:
         self.name = pool
@@ -292,6 +306,15 @@ class Draft:
         self._changed: dict[str, State | None] = {}
         self.is_kept = False
 
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Undo what is not kept."""
+        if not self.is_kept:
+            self.undo()
+
     @property
     def changed(self) -> Mapping[str, State | None]:
         """What became of each changed key, in the order of its first change; None forgets it."""
@@ -299,7 +322,8 @@ class Draft:
 
     def get(self, key: str) -> State | None:
         """The state of a key as it now would be."""
-        return self._changed[key] if key in self._changed else self._states.get(key)
+        changed = self._changed
+        return changed[key] if key in changed else self._states.get(key)
 
     def put(self, key: str, state: State | None) -> None:
         """Change a key."""
@@ -307,21 +331,10 @@ class Draft:
         self._changed[key] = state
 
     def keep(self) -> None:
-        """Leave the pools as they are by now, for whoever takes the changes over."""
+        """Leave the pool as it is by now, for whoever takes the changes over."""
         self.is_kept = True
 
     def undo(self) -> None:
-        """Bring the pools back to the committed states."""
+        """Bring the pool back to the committed states."""
         for key, state in reversed(self._changed.items()):
             self._pools.replace(key, state, self._states.get(key))
-
-
-@contextmanager
-def drafting(pools: Pools, pool: str, states: States) -> Iterator[Draft]:
-    """A draft of a pool, undone at the end unless it is kept, also when the decision raises."""
-    draft = Draft(pools, pool, states)
-    try:
-        yield draft
-    finally:
-        if not draft.is_kept:
-            draft.undo()

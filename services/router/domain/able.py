@@ -1,78 +1,87 @@
-"""Who is able to do one kind of work, kept sorted by what they weigh: so that the best are found without a scan.
+"""Who is able to do one kind of work, the best of them at hand: so that nobody is looked for by a scan.
 
-Each group counts with its front, the first technician of its best cell that has room; the fronts stand in one sorted
-list. A group that changed is only noted, and looked at when this kind of work comes next, so a change costs as much for
-kinds of work that never come as a note does.
+Each group counts with its front, the first technician of its best cell that has room. The fronts that were seen stand
+in rows of equal weight, in which a group may stand too far ahead and never too far behind: one that became better is
+looked at when this kind of work comes next, one that became worse is put right once its turn comes. So a change costs
+as little as a note. Who is given work mostly goes to the end of another row, where nothing is to be searched.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Final
 
 from services.router.domain import filters
-from services.router.domain.group import NOBODY, Counts, Front, Group
-from services.router.domain.scale import Scale
+from services.router.domain.group import Front, Group, View
 from services.router.domain.work import Requirement
+
+STALE_MIN: Final = 64
+"""Fronts that were replaced leave the rows once they outnumber the others by this much."""
 
 
 class Able:
-    """The groups that are able to do work of one requirement, each with the scale that it is weighed by.
+    """The groups that are able to do work of one requirement, as work sees them.
 
     `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
-    profiles drops. What else there is holds after `refresh`.
+    profiles drops. Of those in the groups, `away` counts whom each standing drops, `ready` the others, and `full` those
+    of them who have no room.
     """
 
-    def __init__(
-        self, requirement: Requirement, groups: Sequence[tuple[Group, Scale]], dropped: Mapping[str, int]
-    ) -> None:
+    def __init__(self, requirement: Requirement, views: Sequence[View], dropped: Mapping[str, int]) -> None:
         self.dropped = dropped
-        self.members = sum(group.members for group, _ in groups if group.profile.capacity >= requirement.weight)
+        self.members = sum(view.group.members for view in views if view.group.profile.capacity >= requirement.weight)
         self.away = dict.fromkeys(filters.OF_STANDING, 0)
-        self.ready = 0
-        self.full = 0
-        self._order: list[Front] = []
-        self._changed = set(range(len(groups)))
-        # Lists by number, not a record a group: what is looked at this often should be one step away in memory.
-        self.groups = [group for group, _ in groups]
-        self._heads = [NOBODY] * len(groups)
-        self._scales = [scale for _, scale in groups]
-        self._numbers = {group: number for number, group in enumerate(self.groups)}
-        for number, group in enumerate(self.groups):
-            group.watchers.append((self._changed, number))
+        self.ready = self.full = 0
+        self._views = {view.group: view for view in views}
+        # What stands for a group in the rows; all else in there has been replaced.
+        self._seen: dict[View, Front | None] = {}
+        self._weights: list[float] = []
+        self._rows: dict[float, list[Front]] = {}
+        self._standing = 0
+        self._better: set[View] = set()
+        for view in views:
+            self._watch(view)
+        self._stand_anew()
+
+    def __len__(self) -> int:
+        """How many groups are able."""
+        return len(self._views)
 
     def has(self, group: Group) -> bool:
         """Whether a group is able to do the work."""
-        return group in self._numbers
+        return group in self._views
 
-    def scale_of(self, group: Group) -> Scale:
-        """What the work weighs the technicians of a group by that is able to do it."""
-        return self._scales[self._numbers[group]]
+    def view_of(self, group: Group) -> View:
+        """How the work sees a group that is able to do it."""
+        return self._views[group]
 
-    def refresh(self) -> None:
-        """Look at the groups that changed."""
-        heads, order = self._heads, self._order
-        for number in self._changed:
-            counts_before, before = heads[number]
-            heads[number] = head = self.groups[number].head(self._scales[number])
-            counts, front = head
-            if counts != counts_before:
-                self._count(counts_before, counts)
-            if front != before:
-                if before is not None:
-                    del order[bisect_left(order, before)]
-                if front is not None:
-                    insort(order, front)
-        self._changed.clear()
+    # ── what groups tell ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def count(self, ready: int, full: int) -> None:
+        """See `group.Watcher`."""
+        self.ready += ready
+        self.full += full
+
+    def count_away(self, reason: str, count: int) -> None:
+        """See `group.Watcher`."""
+        self.away[reason] += count
+
+    def note_better(self, view: View) -> None:
+        """See `group.Watcher`."""
+        self._better.add(view)
+
+    # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def walk(self) -> Iterator[Front]:
         """Those who are able and have room: the one with the least `weight_below`, then the longest idle, to the last.
 
         Who follows in a group is looked for only once somebody asks for more than its front.
         """
+        self._look_at_better()
         further: list[Front] = []
-        for own in self._order:
+        for own in self._fronts():
             while further and further[0] < own:
                 front = heappop(further)
                 yield front
@@ -84,23 +93,89 @@ class Able:
             yield front
             self._follow(front, further)
 
+    def _fronts(self) -> Iterator[Front]:
+        """The front of each group, those of the least weight first; puts right what stands too far ahead."""
+        weights, seen, number = self._weights, self._seen, 0
+        while number < len(weights):
+            row, place = self._rows[weights[number]], 0
+            while place < len(row):
+                front = row[place]
+                view = front[3]
+                now = view.front if view.is_known else view.look()
+                if now is front:
+                    yield front
+                    place += 1
+                elif seen[view] is front and now is not None and now < front:
+                    # Only by how the sums of load and fairness are rounded: it stays where nobody passes it by.
+                    row[place] = seen[view] = now
+                else:
+                    del row[place]
+                    self._standing -= 1
+                    if seen[view] is front:
+                        self._stand(view, now)
+            if row:
+                number += 1
+            else:
+                del self._rows[weights.pop(number)]
+
     def _follow(self, front: Front, further: list[Front]) -> None:
         """Let those come who may be next in the same group: in the same cell, and in the next one that has room."""
-        weight_below, _, _, group, cell_number, place = front
+        weight_below, _, _, view, cell_number, place = front
+        group = view.group
         if group.ready == 1:
             return
         standing, after = group.cells[group.order[cell_number]], place + 1
         if after < len(standing):
             last_at, technician_id = standing[after]
-            heappush(further, (weight_below, last_at, technician_id, group, cell_number, after))
+            heappush(further, (weight_below, last_at, technician_id, view, cell_number, after))
         if place == 0:
-            following = group.front_from(cell_number + 1, self.scale_of(group))
+            following = view.front_from(cell_number + 1)
             if following is not None:
                 heappush(further, following)
 
-    def _count(self, before: Counts, now: Counts) -> None:
-        self.ready += now.ready - before.ready
-        self.full += now.full - before.full
-        if now.away is not before.away:
-            for name, dropped_before, dropped in zip(filters.OF_STANDING, before.away, now.away, strict=True):
-                self.away[name] += dropped - dropped_before
+    # ── how it is kept ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _watch(self, view: View) -> None:
+        view.watchers.append(self)
+        self.ready += view.group.ready
+        self.full += view.full
+        for reason, count in view.group.away.items():
+            self.away[reason] += count
+        self._seen[view] = view.look()
+
+    def _look_at_better(self) -> None:
+        if not self._better:
+            return
+        for view in self._better:
+            now, before = view.look(), self._seen[view]
+            if now is not None and (before is None or now < before):
+                self._stand(view, now)
+        self._better.clear()
+        if self._standing > 2 * len(self._seen) + STALE_MIN:
+            self._stand_anew()
+
+    def _stand(self, view: View, front: Front | None) -> None:
+        """Let a group stand where its front belongs."""
+        self._seen[view] = front
+        if front is None:
+            return
+        self._standing += 1
+        row = self._rows.get(front[0])
+        if row is None:
+            self._rows[front[0]] = [front]
+            insort(self._weights, front[0])
+        elif row[-1] < front:
+            row.append(front)
+        else:
+            insort(row, front)
+
+    def _stand_anew(self) -> None:
+        """Build the rows from what was seen: a group that becomes better again and again leaves a front each time."""
+        self._rows.clear()
+        for front in self._seen.values():
+            if front is not None:
+                self._rows.setdefault(front[0], []).append(front)
+        for row in self._rows.values():
+            row.sort()
+        self._weights = sorted(self._rows)
+        self._standing = sum(map(len, self._rows.values()))

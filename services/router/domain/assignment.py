@@ -133,7 +133,7 @@ class _Contest:
         last_at, technician_id = place.line
         if self._policy.idle_factor:
             return self.rank(technician_id)
-        below = able.scale_of(place.group).weight_below(place.cell.load, place.cell.assigned_weight)
+        below = able.view_of(place.group).scale.weight_below(place.cell.load, place.cell.assigned_weight)
         return -with_ties(-below, *ties_of(self._work, technician_id, self._policy)), last_at, technician_id
 
     def _is_behind(self, front: Front, third: Rank) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from services.router.domain.filters import OF_STANDING
 from services.router.domain.scale import Scale
 from services.router.domain.work import Profile
 
@@ -21,116 +20,144 @@ class Cell(NamedTuple):
     assigned_weight: int
 
 
-Front: TypeAlias = "tuple[float, int, str, Group, int, int]"
+Front: TypeAlias = "tuple[float, int, str, View, int, int]"
 """A technician who may be the best of a group: weight below, last assigned at, id, and where they stand.
 
 They sort by the least `weight_below` (see `Scale`), then by who has been idle for longer, then by id, which no two
-share. Where they stand is the group, the number of the cell in it, and the place in that. Plain tuples: several are
-made a decision, and they are what sorting compares.
+share. Where they stand is the view of the group, the number of the cell in it, and the place in that. Plain tuples:
+several are made a decision, and they are what sorting compares.
 """
 
 
-class Counts(NamedTuple):
-    """Of a group: those whom each standing drops (as `filters.OF_STANDING`), the ready ones, and those of them full."""
+class Watcher(Protocol):
+    """Who looks at groups and hears of what changes in them; see `able.Able`."""
 
-    away: tuple[int, ...]
-    ready: int
-    full: int
+    def count(self, ready: int, full: int) -> None:
+        """So many more take work, and so many more of those have no room; negative for fewer."""
 
+    def count_away(self, reason: str, count: int) -> None:
+        """A standing drops so many more."""
 
-class Head(NamedTuple):
-    """A group as work sees it by a scale; `front` is the first in the first cell that has room, None where none has."""
-
-    counts: Counts
-    front: Front | None
+    def note_better(self, view: View) -> None:
+        """The front of a view may come before the one that was seen last."""
 
 
-NOBODY = Head(Counts((0,) * len(OF_STANDING), 0, 0), None)
+class View:
+    """A group as work sees it by one scale, with those who look at it in this way. `full` counts who have no room.
+    `front` is what `look` gives, as long as it `is_known`.
+
+    They are told of whatever makes the front better or changes how many there are. That a front became worse they find
+    once they come to it: most that change do so by being given work, and stand far behind then.
+    """
+
+    __slots__ = ("front", "full", "group", "is_known", "scale", "watchers")
+
+    def __init__(self, group: Group, scale: Scale) -> None:
+        self.group = group
+        self.scale = scale
+        self.full = sum([len(standing) for cell, standing in group.cells.items() if cell.load > scale.highest_load])
+        self.watchers: list[Watcher] = []
+        self.front: Front | None = None
+        self.is_known = False
+
+    def look(self) -> Front | None:
+        """The first in the first cell that has room, None where none has; the same object until it is another one."""
+        if not self.is_known:
+            self.is_known = True
+            front = self.front_from(0)
+            if front != self.front:
+                self.front = front
+        return self.front
+
+    def front_from(self, number: int) -> Front | None:
+        """The first in the first cell from `number` on that has room."""
+        group, scale = self.group, self.scale
+        order, highest_load = group.order, scale.highest_load
+        for each in range(number, len(order)):
+            cell = order[each]
+            if cell.load <= highest_load:
+                last_at, technician_id = group.cells[cell][0]
+                return scale.weight_below(cell.load, cell.assigned_weight), last_at, technician_id, self, each, 0
+        return None
+
+    def change(self, ready: int, full: int, *, better: bool) -> None:
+        """Take in that the group has changed."""
+        self.is_known = False
+        if ready or full:
+            self.full += full
+            for watcher in self.watchers:
+                watcher.count(ready, full)
+        if better:
+            for watcher in self.watchers:
+                watcher.note_better(self)
 
 
 class Group:
-    """How many there are, how many of them each standing drops, and the ready ones in cells.
+    """How many there are, how many of them each standing drops, and the ready ones in cells."""
 
-    `watchers` are sets of numbers, each with the number under which the group is to be put there when it changes.
-    """
-
-    __slots__ = ("_by_load", "_heads", "away", "cells", "members", "order", "profile", "ready", "watchers")
+    __slots__ = ("_views", "away", "cells", "members", "order", "profile", "ready")
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.members = 0
         self.ready = 0
-        self.away = NOBODY.counts.away
+        self.away: dict[str, int] = {}
         self.cells: dict[Cell, list[Line]] = {}
         self.order: list[Cell] = []
-        self.watchers: list[tuple[set[int], int]] = []
-        self._by_load: dict[int, int] = {}
-        self._heads: dict[Scale, Head] = {}
+        self._views: dict[Scale, View] = {}
 
     def put(self, cell: Cell, line: Line) -> None:
         """Someone ready takes their place."""
         self._put(cell, line)
-        self._changed()
+        for view in self._views.values():
+            view.change(1, int(cell.load > view.scale.highest_load), better=True)
 
     def take(self, cell: Cell, line: Line) -> None:
         """Someone leaves their place."""
         self._take(cell, line)
-        self._changed()
+        for view in self._views.values():
+            view.change(-1, -int(cell.load > view.scale.highest_load), better=False)
 
     def move(self, cell: Cell, line: Line, to_cell: Cell, to_line: Line) -> None:
         """Someone takes another place."""
         if self.ready == 1:
             # Among experts most groups are of one person, who needs no sorting.
-            self.cells, self.order, self._by_load = {to_cell: [to_line]}, [to_cell], {to_cell.load: 1}
+            self.cells, self.order = {to_cell: [to_line]}, [to_cell]
         else:
             self._take(cell, line)
             self._put(to_cell, to_line)
-        self._changed()
+        is_ahead = (to_cell, to_line) < (cell, line)
+        load, to_load = cell.load, to_cell.load
+        for view in self._views.values():
+            highest_load = view.scale.highest_load
+            was_full, is_full = load > highest_load, to_load > highest_load
+            view.change(0, is_full - was_full, better=not is_full and (is_ahead or was_full))
 
     def drop(self, reason: str, count: int) -> None:
         """So many more (or, negative, fewer) are dropped by a standing."""
-        place = OF_STANDING.index(reason)
-        self.away = (*self.away[:place], self.away[place] + count, *self.away[place + 1 :])
-        self._changed()
+        self.away[reason] = self.away.get(reason, 0) + count
+        for view in self._views.values():
+            for watcher in view.watchers:
+                watcher.count_away(reason, count)
 
-    def head(self, scale: Scale) -> Head:
-        """What work sees by a scale; kept until the group changes, since many kinds of work ask it."""
-        head = self._heads.get(scale)
-        if head is None:
-            head = self._heads[scale] = self._head(scale)
-        return head
+    def view(self, scale: Scale) -> View:
+        """The group as work sees it by a scale: one view for all kinds of work that share it."""
+        view = self._views.get(scale)
+        if view is None:
+            view = self._views[scale] = View(self, scale)
+        return view
 
     def unwatch(self) -> None:
-        """Nobody looks any more: with the scales that were looked by, what was seen by them is over, too."""
-        self.watchers.clear()
-        self._heads.clear()
+        """Nobody looks any more: the scales that were looked by are over, too."""
+        self._views.clear()
 
     @property
-    def heads_kept(self) -> int:
-        """By how many scales is remembered what is seen."""
-        return len(self._heads)
-
-    def front_from(self, number: int, scale: Scale) -> Front | None:
-        """The first in the first cell from `number` on that has room."""
-        order, highest_load = self.order, scale.highest_load
-        for each in range(number, len(order)):
-            cell = order[each]
-            if cell.load <= highest_load:
-                last_at, technician_id = self.cells[cell][0]
-                return scale.weight_below(cell.load, cell.assigned_weight), last_at, technician_id, self, each, 0
-        return None
-
-    def _head(self, scale: Scale) -> Head:
-        full = 0
-        for held, count in self._by_load.items():
-            if held > scale.highest_load:
-                full += count
-        ready = self.ready
-        return Head(Counts(self.away, ready, full), self.front_from(0, scale) if full < ready else None)
+    def views_kept(self) -> int:
+        """By how many scales it is looked at."""
+        return len(self._views)
 
     def _put(self, cell: Cell, line: Line) -> None:
         self.ready += 1
-        self._by_load[cell.load] = self._by_load.get(cell.load, 0) + 1
         standing = self.cells.get(cell)
         if standing is None:
             self.cells[cell] = [line]
@@ -140,18 +167,8 @@ class Group:
 
     def _take(self, cell: Cell, line: Line) -> None:
         self.ready -= 1
-        left = self._by_load[cell.load] - 1
-        if left:
-            self._by_load[cell.load] = left
-        else:
-            del self._by_load[cell.load]
         standing = self.cells[cell]
         del standing[bisect_left(standing, line)]
         if not standing:
             del self.cells[cell]
             del self.order[bisect_left(self.order, cell)]
-
-    def _changed(self) -> None:
-        self._heads.clear()
-        for numbers, number in self.watchers:
-            numbers.add(number)

@@ -6,7 +6,7 @@ it back with a word never gets it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,8 +15,12 @@ from services.router.domain.policy import Policy
 from services.router.domain.work import Missed, Work
 
 
-def declining(declined_by: Iterable[str], missed: Iterable[Missed], policy: Policy, now: datetime) -> tuple[str, ...]:
+def declining(
+    declined_by: Collection[str], missed: Collection[Missed], policy: Policy, now: datetime
+) -> tuple[str, ...]:
     """Who does not get the ticket at `now`, sorted: those who declined, and those who missed it and rest."""
+    if not declined_by and not missed:
+        return ()
     return tuple(sorted({*declined_by, *(each.technician_id for each in missed if _rests(each, policy, now))}))
 
 
@@ -31,6 +35,8 @@ def rested(work: Work, policy: Policy, now: datetime) -> Work:
 
     A rest that is over stays so, though another policy would have made it longer.
     """
+    if not work.missed:
+        return work
     over = {each.technician_id for each in work.missed if not _rests(each, policy, now)}
     if over.isdisjoint(work.declined_by):
         return work

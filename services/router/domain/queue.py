@@ -14,15 +14,16 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from schemas.routing_policy import RoutingFilter
-from schemas.vocabulary import Language, Tier
 from services.router.domain.filters import capacity, conflict, declined, owner, skill
 from services.router.domain.policy import Policy
-from services.router.domain.roster import dropped_by
+from services.router.domain.roster import dropped_beside_skill
 from services.router.domain.work import (
+    Kind,
     Order,
     Profile,
     Requirement,
     Work,
+    kind_of,
     loosens_at,
     order_of,
     raised_next_at,
@@ -65,16 +66,6 @@ class Spot(NamedTuple):
     def requirement(self) -> Requirement:
         """What the work asks for by now."""
         return self.line.requirement
-
-
-class Kind(NamedTuple):
-    """What tells beside skills whether a profile is able to serve a line: there are fewer of these than of profiles."""
-
-    level: int
-    languages: frozenset[Language]
-    products: frozenset[str]
-    tiers: frozenset[Tier]
-    team: str
 
 
 class Queue:
@@ -176,7 +167,7 @@ class Queue:
         if lines is None:
             if self._suits > SUITS_MAX:
                 self._forget_suited()
-            kind = Kind(profile.level, profile.languages, profile.products, profile.tiers, profile.team)
+            kind = kind_of(profile)
             found = (line for name in (*profile.skills, None) for line in self._lines_under(name, kind, profile))
             lines = self._suited[profile] = [line for line in found if skill.keeps(line.requirement, profile)]
             self._suits += 1 + len(lines)
@@ -186,8 +177,8 @@ class Queue:
         """Those under one skill that a profile of this kind could serve if it had all other skills, too."""
         lines = self._suited_by_skill.get((kind, name))
         if lines is None:
-            asked = ((line, profile._replace(skills=line.requirement.skills)) for line in self._by_skill.get(name, ()))
-            lines = [line for line, skilled in asked if dropped_by(line.requirement, skilled) is None]
+            asked = self._by_skill.get(name, ())
+            lines = [line for line in asked if dropped_beside_skill(line.requirement, profile) is None]
             self._suited_by_skill[kind, name] = lines
             self._suits += 1 + len(lines)
         return lines

@@ -11,7 +11,7 @@ in which technicians, loads and tallies came in: a rebuilt roster is the same ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -27,7 +27,7 @@ from services.router.domain.scale import Scale
 from services.router.domain.standing import READY, Standing, standing_of
 from services.router.domain.tally import NOTHING_YET, Tally, assigned_on, day_of
 from services.router.domain.weights import fairness, load, skill_match
-from services.router.domain.work import Profile, Requirement, Technician, profile_of
+from services.router.domain.work import Kind, Profile, Requirement, Technician, kind_of, profile_of
 
 SHARES_MAX: Final = 1_000_000
 """How many groups the kept answers of `Roster.able` may name in all; beyond that all are looked up anew."""
@@ -63,7 +63,7 @@ class Roster:
         self._changing: list[tuple[datetime, str]] = []
         self._looked_at_again: dict[str, datetime] = {}
         self._groups: dict[Profile, Group] = {}
-        self._by_skill: dict[str, dict[Profile, Group]] = {}
+        self._by_skill: dict[str | None, dict[Kind, dict[Profile, Group]]] = {}
         self._able: dict[Requirement, Able] = {}
         self._shares = 0
         self._scales: dict[tuple[int, int, float], Scale] = {}
@@ -107,9 +107,8 @@ class Roster:
         able = self._able.get(requirement)
         if able is None:
             able = self._find_able(requirement)
-            self._shares += len(able.groups)
+            self._shares += len(able)
             self._able[requirement] = able
-        able.refresh()
         return able
 
     def could_ever(self, technician_id: str, requirement: Requirement) -> bool:
@@ -311,17 +310,19 @@ class Roster:
             self._forget_able()
         dropped = dict.fromkeys(filters.OF_PROFILES, 0)
         dropped[filters.SKILL] = self.members
-        groups = []
-        for group in self._groups_with(requirement.skills):
-            reason = dropped_by(requirement, group.profile)
-            if reason == filters.SKILL:
+        views = []
+        for groups in self._groups_with(requirement.skills):
+            skilled = [(profile, group) for profile, group in groups.items() if skill.keeps(requirement, profile)]
+            if not skilled:
                 continue
-            dropped[filters.SKILL] -= group.members
+            members = sum([group.members for _, group in skilled])
+            dropped[filters.SKILL] -= members
+            reason = dropped_beside_skill(requirement, skilled[0][0])
             if reason is None:
-                groups.append((group, self._scale(requirement, group.profile)))
+                views += [group.view(self._scale(requirement, profile)) for profile, group in skilled]
             else:
-                dropped[reason] += group.members
-        return Able(requirement, groups, dropped)
+                dropped[reason] += members
+        return Able(requirement, views, dropped)
 
     def _scale(self, requirement: Requirement, profile: Profile) -> Scale:
         match = skill_match.weigh(requirement, profile)
@@ -331,27 +332,35 @@ class Roster:
             scale = self._scales[seen] = Scale(requirement, profile, match, self.policy)
         return scale
 
-    def _groups_with(self, skills: frozenset[str]) -> Iterable[Group]:
-        """The groups that may have all these skills: those with the rarest of them, or all if none is asked for."""
+    def _groups_with(self, skills: frozenset[str]) -> Iterable[Mapping[Profile, Group]]:
+        """The groups that may have all these skills, by kind: those with the rarest, or all if none is asked for."""
         if not skills:
-            return self._groups.values()
-        return min((self._by_skill.get(name, {}) for name in skills), key=len).values()
+            return self._by_skill.get(None, {}).values()
+        return min([self._by_skill.get(name, {}) for name in skills], key=_groups_in).values()
 
     def _group(self, profile: Profile) -> Group:
         group = self._groups.get(profile)
         if group is None:
             group = self._groups[profile] = Group(profile)
-            for name in profile.skills:
-                self._by_skill.setdefault(name, {})[profile] = group
+            kind = kind_of(profile)
+            for name in (None, *profile.skills):
+                self._by_skill.setdefault(name, {}).setdefault(kind, {})[profile] = group
         return group
 
     def _drop(self, profile: Profile) -> None:
         del self._groups[profile]
-        for name in profile.skills:
-            groups = self._by_skill[name]
-            del groups[profile]
-            if not groups:
+        kind = kind_of(profile)
+        for name in (None, *profile.skills):
+            kinds = self._by_skill[name]
+            del kinds[kind][profile]
+            if not kinds[kind]:
+                del kinds[kind]
+            if not kinds:
                 del self._by_skill[name]
+
+
+def _groups_in(kinds: Mapping[Kind, Mapping[Profile, Group]]) -> int:
+    return sum([len(groups) for groups in kinds.values()])
 
 
 @lru_cache(maxsize=65_536)
@@ -365,14 +374,18 @@ def _cell_of(capacity: int, held: int, assigned_weight: int, load_factor: float,
 
 def dropped_by(requirement: Requirement, profile: Profile) -> str | None:
     """The first filter that drops the technicians of a profile, None where all keep them."""
-    for name, keeps in _OF_PROFILES:
+    return dropped_beside_skill(requirement, profile) if skill.keeps(requirement, profile) else filters.SKILL
+
+
+def dropped_beside_skill(requirement: Requirement, profile: Profile) -> str | None:
+    """The same without the first filter: one answer for all profiles of a `work.Kind`."""
+    for name, keeps in _BESIDE_SKILL:
         if not keeps(requirement, profile):
             return name
     return None
 
 
-_OF_PROFILES: Final = (
-    (filters.SKILL, skill.keeps),
+_BESIDE_SKILL: Final = (
     (filters.LEVEL, level.keeps),
     (filters.LANGUAGE, language.keeps),
     (filters.PRODUCT, product.keeps),

@@ -70,6 +70,16 @@ class Profile(NamedTuple):
     team: str = ""
 
 
+class Kind(NamedTuple):
+    """What tells beside skills whether a profile is able to do work: there are fewer of these than of profiles."""
+
+    level: int
+    languages: frozenset[Language]
+    products: frozenset[str]
+    tiers: frozenset[Tier]
+    team: str
+
+
 class Missed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who let the time for accepting the ticket pass, and when."""
 
@@ -194,6 +204,11 @@ def profile_of(technician: Technician, policy: Policy) -> Profile:
         frozenset(technician.tiers if _TIER in in_force else ()),
         technician.team if policy.groups else "",
     )
+
+
+def kind_of(profile: Profile) -> Kind:
+    """What of a profile tells beside its skills."""
+    return Kind(profile.level, profile.languages, profile.products, profile.tiers, profile.team)
 
 
 def order_of(work: Work, policy: Policy, now: datetime) -> Order:

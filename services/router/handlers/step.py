@@ -8,13 +8,14 @@ can take more.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 from schemas.contract import Contract
 from schemas.parts import Candidate
 from schemas.ticket_assignments import AssignmentMade, AssignmentQueued
 from schemas.topics import TICKET_ASSIGNMENTS
-from services._runtime.engine.topology import Change, Context, Decision, Emit
+from services._runtime.engine.topology import Change, Decision, Emit
 from services.router.domain.assignment import Choice, choose, choose_wanted
 from services.router.domain.policy import Policy
 from services.router.domain.queue import Waiter
@@ -22,7 +23,7 @@ from services.router.domain.tally import tallied
 from services.router.domain.work import requirement_of
 from services.router.handlers.effects import ASSIGNED, BY_HAND, OVERFLOWED, QUEUED, AssignmentDecided
 from services.router.handlers.timers import timers_of
-from services.router.state import Draft, Held, Member, Pool, State, Waiting, offer_key, tally_key, technician_key
+from services.router.state import Draft, Held, Member, State, Waiting, offer_key, tally_key, technician_key
 
 
 class Cause(NamedTuple):
@@ -32,32 +33,36 @@ class Cause(NamedTuple):
     now: datetime
     position: str
 
-    @classmethod
-    def of(cls, occurred_at: datetime, context: Context) -> Cause:
-        """The cause that a context stands for."""
-        return cls(occurred_at, context.now, context.position)
-
 
 class Step:
-    """Decides, changes and says; `decision` is the outcome. `pool` is as it is after what was changed so far."""
+    """Decides, changes and says; `decision` is the outcome. `pool` is as it is after what was changed so far.
+
+    As a context it leaves the pool as it found it, unless there was a decision.
+    """
+
+    __slots__ = ("cause", "draft", "effects", "emits", "now", "pool")
 
     def __init__(self, draft: Draft, cause: Cause) -> None:
         self.draft = draft
         self.cause = cause
         self.now = cause.now
+        self.pool = draft.pool
         self.emits: list[Emit] = []
         self.effects: list[Any] = []
         draft.pool.advance(cause.now)
 
-    @property
-    def pool(self) -> Pool:
-        """The pool as it is by now."""
-        return self.draft.pool
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """See `Draft`."""
+        self.draft.__exit__(kind, error, at)
 
     @property
     def policy(self) -> Policy:
         """The rules of the pool."""
-        return self.draft.pool.policy
+        return self.pool.policy
 
     def admit(self, technician_id: str) -> int:
         """Give waiting work to someone who has got room, first come first, until none suits them; return how much.

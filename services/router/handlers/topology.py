@@ -5,8 +5,6 @@ A newer generation of a ticket replaces the one before it; the same or an older 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from typing import Final
@@ -42,6 +40,7 @@ from services.router.handlers.turns import turns_taken
 from services.router.settings import RoutingSettings
 from services.router.state import (
     STATE_VERSION,
+    Draft,
     Ended,
     Held,
     Member,
@@ -49,7 +48,6 @@ from services.router.state import (
     Ruled,
     State,
     Waiting,
-    drafting,
     name_in,
     offer_key,
     policy_key,
@@ -114,7 +112,7 @@ class Router:
         old = context.get(key)
         if old is not None and old.generation >= offer.generation:
             return NOTHING
-        with self._step(offer.pool, event.occurred_at, context) as step:
+        with _step(offer.pool, event.occurred_at, context) as step:
             since = waiting_since(old, event.occurred_at, context.now)
             work = work_of(offer, since, step.policy, context.now, _acquaintance_of(step, offer))
             new = Waiting(event.tenant, event.occurred_at, work)
@@ -140,7 +138,7 @@ class Router:
             return NOTHING
         if isinstance(old, Ended) and old.generation == withdrawn.generation:
             return NOTHING
-        with self._step(withdrawn.pool, event.occurred_at, context) as step:
+        with _step(withdrawn.pool, event.occurred_at, context) as step:
             since = old.waiting_since if isinstance(old, (Waiting, Held)) else None
             step.draft.put(key, Ended(withdrawn.generation, since, event.occurred_at))
             if isinstance(old, Held):
@@ -188,7 +186,7 @@ class Router:
         old = context.get(policy_key(stated.pool))
         if isinstance(old, Ruled) and old.policy == policy:
             return NOTHING
-        with self._step(stated.pool, event.occurred_at, context) as step:
+        with _step(stated.pool, event.occurred_at, context) as step:
             step.draft.put(policy_key(stated.pool), Ruled(policy, swept=""))
             step.pool.advance(step.now)
             self._look_at_people(step)
@@ -200,7 +198,7 @@ class Router:
         pool = pool_of(context.key)
         if timer.kind == FORGET:
             return self._forget(state, pool, context)
-        with self._step(pool, timer.due_at, context) as step:
+        with _step(pool, timer.due_at, context) as step:
             match state:
                 case Waiting():
                     step.draft.put(context.key, state)
@@ -236,7 +234,7 @@ class Router:
     def _technician_changed(self, pool: str, technician: Technician, event: Event, context: Context) -> Decision[State]:
         key = technician_key(pool, technician.technician_id)
         old = context.get(key)
-        with self._step(pool, event.occurred_at, context) as step:
+        with _step(pool, event.occurred_at, context) as step:
             gone = release.gone_now(old, technician, step.now)
             leaving = gone is not None and isinstance(old, Member) and old.leaving
             new: Member | None = Member(technician, gone, leaving)
@@ -271,10 +269,9 @@ class Router:
                 step.draft.put(technician_key(step.draft.name, technician_id), Member(member.technician, member.gone))
                 release.let_go(step, Member(member.technician, member.gone))
 
-    @contextmanager
-    def _step(self, pool: str, occurred_at: datetime, context: Context) -> Iterator[Step]:
-        with drafting(context.index, pool, context) as draft:
-            yield Step(draft, Cause.of(occurred_at, context))
+
+def _step(pool: str, occurred_at: datetime, context: Context) -> Step:
+    return Step(Draft(context.index, pool, context), Cause(occurred_at, context.now, context.position))
 
 
 def sweep(step: Step, ruled: Ruled) -> None:

@@ -251,7 +251,7 @@ def test_people_who_come_and_go_leave_nothing_behind_with_those_who_stay() -> No
         roster.replace(technician(f"guest-{number}", "net"), None)
     staying = roster.place_of("an")
     assert staying is not None
-    assert staying.group.heads_kept <= 2
+    assert staying.group.views_kept <= 2
 
 
 def test_an_explanation_names_every_candidate_with_each_verdict_and_part() -> None:
