@@ -36,6 +36,9 @@ KINDS: Final = 60
 BURST: Final = (40_000, 1_000)
 PACE_PER_SECOND: Final = (500, 100)
 PACE_SECONDS: Final = (20.0, 2.0)
+WARM_UP_SECONDS: Final = (10.0, 1.0)
+"""At the same pace, so that as much is sent before as in the section "hop": the burst goes by in few transactions, and
+what the broker does for each of them is not compiled yet."""
 COMMANDS: Final = "router-work"
 
 
@@ -96,7 +99,7 @@ def figures(measured: Measured) -> dict[str, Any]:
 
 
 def _kafka(bench: Bench, form: int) -> dict[str, Any]:
-    """One process, one pool of all technicians, so one partition: a burst, then an even pace."""
+    """One process, one pool of all technicians, so one partition: a burst, then an even pace, first to warm up."""
     with bench.broker("router") as bootstrap:
         make_topics(bootstrap, COMMANDS, TICKET_ASSIGNMENTS.name, ROUTING_TURNS.name)
         order = order_for(ROUTER, bootstrap, COMMANDS)
@@ -109,20 +112,24 @@ def _kafka(bench: Bench, form: int) -> dict[str, Any]:
             samples = watched(order, PEOPLE[form] + BURST[form], [running])
             burst_seconds = samples[-1].at_seconds - began
             rate, seconds = PACE_PER_SECOND[form], PACE_SECONDS[form]
-            further = offers(BURST[form], round(rate * seconds))
+            warm_up_seconds = WARM_UP_SECONDS[form]
+            further = offers(BURST[form], round(rate * (warm_up_seconds + seconds)))
             heard: dict[str, Any] = {"records": further, "first": BURST[form], "number_of": number_of}
             with Hop(bootstrap, COMMANDS, TICKET_ASSIGNMENTS.name, **heard) as hop:
+                cold = hop.at(rate, warm_up_seconds)
                 paced = hop.at(rate, seconds)
     found = {
         "burst": BURST[form],
         "written_seconds": round(written_seconds, 2),
         "per_second": round(BURST[form] / burst_seconds),
         "paced_per_second": rate,
+        "assigned_cold_ms": spread(cold.milliseconds) | {"events": cold.sent, "doubled": cold.doubled},
         "assigned_ms": spread(paced.milliseconds) | {"events": paced.sent, "doubled": paced.doubled},
     }
     bench.console.print(
         f"through Kafka: {found['per_second']:,} assignments/s in one process (writing them took "
-        f"{found['written_seconds']} s of it); offered → assigned at {rate}/s, in ms: {found['assigned_ms']}"
+        f"{found['written_seconds']} s of it); offered → assigned at {rate}/s, in ms: {found['assigned_ms']}, in the "
+        f"{warm_up_seconds:.0f} s before: {found['assigned_cold_ms']}"
     )
     return found
 

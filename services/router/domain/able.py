@@ -26,7 +26,7 @@ class Able:
 
     `members` counts those in the groups who could carry it if they held nothing; `dropped` those whom each filter of
     profiles drops. Of those in the groups, `away` counts whom each standing drops, `ready` the others, and `full` those
-    of them who have no room.
+    of them who have no room. `standing` is how many fronts are kept, replaced ones included.
     """
 
     def __init__(self, requirement: Requirement, views: Sequence[View], dropped: Mapping[str, int]) -> None:
@@ -39,7 +39,7 @@ class Able:
         self._seen: dict[View, Front | None] = {}
         self._weights: list[float] = []
         self._rows: dict[float, list[Front]] = {}
-        self._standing = 0
+        self.standing = 0
         self._better: set[View] = set()
         for view in views:
             self._watch(view)
@@ -110,7 +110,7 @@ class Able:
                     row[place] = seen[view] = now
                 else:
                     del row[place]
-                    self._standing -= 1
+                    self.standing -= 1
                     if seen[view] is front:
                         self._stand(view, now)
             if row:
@@ -151,7 +151,7 @@ class Able:
             if now is not None and (before is None or now < before):
                 self._stand(view, now)
         self._better.clear()
-        if self._standing > 2 * len(self._seen) + STALE_MIN:
+        if self.standing > 2 * len(self._seen) + STALE_MIN:
             self._stand_anew()
 
     def _stand(self, view: View, front: Front | None) -> None:
@@ -159,12 +159,12 @@ class Able:
         self._seen[view] = front
         if front is None:
             return
-        self._standing += 1
+        self.standing += 1
         row = self._rows.get(front[0])
         if row is None:
             self._rows[front[0]] = [front]
             insort(self._weights, front[0])
-        elif row[-1] < front:
+        elif not row or row[-1] < front:
             row.append(front)
         else:
             insort(row, front)
@@ -178,4 +178,4 @@ class Able:
         for row in self._rows.values():
             row.sort()
         self._weights = sorted(self._rows)
-        self._standing = sum(map(len, self._rows.values()))
+        self.standing = sum(map(len, self._rows.values()))

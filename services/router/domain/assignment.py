@@ -113,8 +113,7 @@ class _Contest:
 
     def best(self, able: Able, barred: frozenset[str]) -> list[Rank]:
         """The first three among those who are not barred."""
-        places = {each: self._place_of(each, able) for each in self._named(barred)}
-        named = {each: self._rank_at(place, able) for each, place in places.items() if place is not None}
+        named = self._named(able, barred)
         if self._requirement.only is not None:
             return list(named.values())
         if not (named or self._policy.fairness_factor or self._policy.idle_factor):
@@ -152,18 +151,22 @@ class _Contest:
         parts = parts_of(self._work, self._requirement, person, self._policy, moment)
         return -parts.weight, tally.last_at, technician_id
 
-    def _named(self, barred: frozenset[str]) -> Iterator[str]:
+    def _named(self, able: Able, barred: frozenset[str]) -> dict[str, Rank]:
         """Those whom a weigher or a filter of this very ticket names, who may rank higher than their cell."""
         work, requirement = self._work, self._requirement
         if work.last_technician_id is work.related_technician_id is work.requester_id is None:
-            return  # nothing is known of most new tickets; a named owner follows from the requester
+            return {}  # nothing is known of most new tickets; a named owner follows from the requester
         owner = self._policy.owners.get(work.requester_id) if work.requester_id is not None else None
-        named = (work.last_technician_id, work.related_technician_id, owner, requirement.only)
-        for technician_id in dict.fromkeys(named):
+        ranks = {}
+        asked = (work.last_technician_id, work.related_technician_id, owner, requirement.only)
+        for technician_id in dict.fromkeys(asked):
             if technician_id is None or technician_id in barred:
                 continue
             if requirement.only is None or technician_id == requirement.only:
-                yield technician_id
+                place = self._place_of(technician_id, able)
+                if place is not None:
+                    ranks[technician_id] = self._rank_at(place, able)
+        return ranks
 
     def _fits(self, technician_id: str, able: Able) -> bool:
         return self._place_of(technician_id, able) is not None

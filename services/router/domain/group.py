@@ -43,11 +43,11 @@ class Watcher(Protocol):
 
 
 class View:
-    """A group as work sees it by one scale, with those who look at it in this way. `full` counts who have no room.
-    `front` is what `look` gives, as long as it `is_known`.
+    """A group as work sees it by one scale, with those who look at it in this way.
 
-    They are told of whatever makes the front better or changes how many there are. That a front became worse they find
-    once they come to it: most that change do so by being given work, and stand far behind then.
+    `full` counts who have no room; `front` is what `look` gives, as long as it `is_known`. The watchers are told of
+    whatever makes the front better or changes how many there are. That a front became worse they find once they come to
+    it: most that change do so by being given work, and stand far behind then.
     """
 
     __slots__ = ("front", "full", "group", "is_known", "scale", "watchers")
