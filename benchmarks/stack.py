@@ -33,7 +33,6 @@ from deploy.local.stack import DIRECTORY, Plan, Stack
 SETTLE_SECONDS: Final = 60.0
 CAPACITY: Final = 1_000
 CHANNELS: Final = ("portal", "app", "phone", "relay")
-WARM_UP_SECONDS: Final = 5.0
 PARTITIONS: Final = 8
 _LOOK_SECONDS: Final = 0.2
 
@@ -57,7 +56,7 @@ class Latency:
     cpu_ms_a_ticket: dict[str, float]
 
 
-def measure(per_second: float, seconds: float) -> Latency:
+def measure(per_second: float, seconds: float, warm_up_seconds: float) -> Latency:
     """Start a stack, warm it up at half the pace, and measure."""
     folder = BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +64,15 @@ def measure(per_second: float, seconds: float) -> Latency:
     plan = Plan(name="bench", partitions=PARTITIONS, settings=settings, directory=_roomy_directory(folder))
     accounts = Accounts()
     with Stack(plan) as stack, Reader(stack.kafka.bootstrap, accounts.books.take, now_ms, gather_ms=0) as reader:
-        return asyncio.run(_run(stack, accounts, reader, per_second, seconds))
+        return asyncio.run(_run(stack, accounts, reader, per_second, seconds, warm_up_seconds))
 
 
-async def _run(stack: Stack, accounts: Accounts, reader: Reader, per_second: float, seconds: float) -> Latency:
+async def _run(
+    stack: Stack, accounts: Accounts, reader: Reader, per_second: float, seconds: float, warm_up_seconds: float
+) -> Latency:
     async with client() as http:
         load = _Load(stack, accounts, http)
-        await load.send(per_second / 2, WARM_UP_SECONDS)
+        await load.send(per_second / 2, warm_up_seconds)
         await load.all_assigned()
         warmed_up = len(accounts.claims.accepted)
         load.answered_ms.clear()
