@@ -57,3 +57,8 @@ def find_ticket_id(text: str) -> str | None:
 def event_id(ticket_id: str, sequence: int) -> str:
     """The id of a ticket's event on `ticket.events`."""
     return f"{ticket_id}:{sequence}"
+
+
+def pool_key(tenant: str, pool: str) -> str:
+    """A tenant's pool, or its tickets without one (pool ""), as a key. A tenant's name has no colon."""
+    return f"{tenant}:{pool}"

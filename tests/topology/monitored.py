@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
+from schemas.ids import pool_key
 from schemas.parts import Actor, Requester
 from schemas.pool_sla import VerdictsTallied
 from schemas.ticket_events import (
@@ -28,7 +29,6 @@ from services._runtime.engine.records import Record
 from services.sla_monitor.adapters.clocks_view.projecting import ClocksProjection
 from services.sla_monitor.adapters.terms import DirectoryTerms
 from services.sla_monitor.handlers import Rulings, clocks_topology, surges_topology
-from services.sla_monitor.handlers.surges import pool_key
 from services.sla_monitor.settings import SlaMonitorSettings
 from services.sla_monitor.state import SurgeState, TicketClocks
 

@@ -179,6 +179,7 @@ class Batch(Generic[S]):
     """What one transaction holds besides the input offsets."""
 
     def __init__(self, now: datetime, dead_letters_in_a_row: int) -> None:
+        self._taken = 0
         self.now = now
         self.outputs: list[Output] = []
         self.types: list[str] = []
@@ -188,3 +189,9 @@ class Batch(Generic[S]):
         self.records_by_topic: Counter[str] = Counter()
         self.set_aside: dict[Reason, int] = {}
         self.lateness_seconds: list[float] = []
+
+    def fresh_outputs(self) -> list[Output]:
+        """Return the outputs that have come since this was called last."""
+        fresh = self.outputs[self._taken :]
+        self._taken = len(self.outputs)
+        return fresh

@@ -252,7 +252,7 @@ class Session(Generic[S]):
         try:
             self._engine.condemn(batch, records[0], aborted)
             self._begin(records, ())
-            self._writer.write(batch.outputs)
+            self._writer.write(batch.fresh_outputs())
             self._commit(batch)
         except TransactionAborted as again:
             self._abort(batch)
@@ -268,24 +268,21 @@ class Session(Generic[S]):
         """Decide a batch into one transaction, handing outputs to the client as they come."""
         self._begin(records, (*may_fire, *outdated))
         for first in range(0, len(records), INPUTS_PER_WRITE):
-            written = len(batch.outputs)
             self._engine.process(batch, records[first : first + INPUTS_PER_WRITE])
-            self._writer.write(batch.outputs[written:])
+            self._writer.write(batch.fresh_outputs())
         for partition, until in may_fire.items():
             self._fire(batch, partition, until)
         for partition in outdated:
             self._engine.rewrite(batch, partition, REWRITES_PER_BATCH)
-        written = len(batch.outputs)
         self._engine.conclude(batch)
-        self._writer.write(batch.outputs[written:])
+        self._writer.write(batch.fresh_outputs())
         self._commit(batch)
 
     def _fire(self, batch: Batch[S], partition: int, until: datetime) -> None:
         """Decide what is due in a partition, up to `TIMERS_PER_BATCH`."""
         for limit in range(INPUTS_PER_WRITE, TIMERS_PER_BATCH + 1, INPUTS_PER_WRITE):
-            written = len(batch.outputs)
             self._engine.fire(batch, partition, until, limit)
-            self._writer.write(batch.outputs[written:])
+            self._writer.write(batch.fresh_outputs())
             if len(batch.partitions[partition].fired) < limit:
                 return
 

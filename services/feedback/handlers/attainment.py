@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from schemas.ids import pool_key
 from schemas.pool_feedback import COUNTS_MAX, AttainmentReported, VerdictCount, VerdictsCounted
 from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetEvent, TargetMet
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, POOL_FEEDBACK, RETRIES, TICKET_SLA
@@ -163,11 +164,6 @@ class Attainment:
             report_at=known.report_at or context.now + timedelta(seconds=REPORT_SECONDS),
         )
         return Change(key, after, _day_timers(after))
-
-
-def pool_key(tenant: str, pool: str) -> str:
-    """The key of a tenant's pool, or of its tickets without one. A tenant's name has no colon."""
-    return f"{tenant}:{pool}"
 
 
 def _tallied(tenant: str, shifts: Sequence[Shift], context: Context) -> list[Change[AttainmentState]]:

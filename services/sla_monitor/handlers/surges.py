@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from schemas.ids import pool_key
 from schemas.pool_sla import SurgeDetected, SurgeEnded, VerdictsTallied
 from schemas.ticket_sla import TargetBreached, TargetBreachRetracted, TargetMet
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, POOL_SLA, RETRIES, TICKET_SLA
@@ -253,11 +254,6 @@ def _tallied(counts: Mapping[tuple[str, str, str], _Count], context: Context) ->
         after = LevelTally(known.breached + count.breached, known.met + count.met, tickets)
         tallies[key] = msgspec.structs.replace(tally, levels={**tally.levels, level: after})
     return [Change(key, tally, (Timer(TALLY, tally.due_at),)) for key, tally in tallies.items()]
-
-
-def pool_key(tenant: str, pool: str) -> str:
-    """The key of a tenant's pool. A tenant's name has no colon."""
-    return f"{tenant}:{pool}"
 
 
 def _moved(level: LevelWatch, standing: Levels, rule: SurgeRule, now_us: int) -> LevelWatch:

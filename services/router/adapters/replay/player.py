@@ -112,8 +112,6 @@ class PoolPlayer:
     @contextmanager
     def _deciding(self, batch: Batch[State]) -> Iterator[None]:
         """Let the witness hear what is said meanwhile."""
-        heard = len(batch.outputs)
         yield
-        fresh = batch.outputs[heard:]
-        written = (output.value for output in fresh if output.topic == TICKET_ASSIGNMENTS.name)
+        written = (output.value for output in batch.fresh_outputs() if output.topic == TICKET_ASSIGNMENTS.name)
         self._witness.decided(self.pools, list(said_in(written)))
