@@ -25,7 +25,8 @@ from services.intake.handlers.normaliser import normaliser_topology
 from services.intake.settings import IntakeSettings
 from services.notifier.adapters.package_data import load_audience, load_library
 from services.notifier.handlers.delivery import delivery_topology
-from services.notifier.handlers.notify import Lookups, notify_topology
+from services.notifier.handlers.notify import notify_topology
+from services.notifier.handlers.recipients import Lookups
 from services.notifier.settings import NotifierSettings
 from services.router.handlers import router_topology
 from services.router.settings import RouterSettings

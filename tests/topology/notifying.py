@@ -29,7 +29,8 @@ from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.engine.topology import Event
 from services.notifier.adapters.package_data import load_audience, load_library
 from services.notifier.domain.nodes import Node
-from services.notifier.handlers.notify import Lookups, notify_topology
+from services.notifier.handlers.notify import notify_topology
+from services.notifier.handlers.recipients import Lookups
 from services.notifier.settings import NotifierSettings
 from services.notifier.state import TicketState
 

@@ -15,7 +15,7 @@ from services._runtime.engine.driver import START, TopologyDriver
 from services._runtime.web.tokens import AUDIENCE_PROGRESS, AUDIENCE_SURVEY, TokenRefused, open_link
 from services.notifier.domain.audience import NODES_OF_POOLS
 from services.notifier.domain.nodes import Node
-from services.notifier.handlers import notify
+from services.notifier.handlers import notify, recipients
 from services.notifier.state import NOTICES_MAX, TOLD_MAX, Early, Gone, Known
 from tests.topology.notifying import (
     ADDRESSES,
@@ -109,7 +109,7 @@ def test_the_directory_version_is_taken_before_anything_is_looked_up() -> None:
             SETTINGS,
             AUDIENCE,
             LIBRARY,
-            notify.Lookups(
+            recipients.Lookups(
                 technician=changes_meanwhile,
                 pool=ticket.pools.get,
                 template=ticket.templates.get,
@@ -291,12 +291,12 @@ def test_a_p0_is_tried_for_minutes_and_a_p2_for_a_day() -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        (None, notify.NO_ADDRESS),
-        ("", notify.NO_ADDRESS),
-        ("nobody", notify.BAD_ADDRESS),
-        ("a@b.example\r\nBcc: c@d.example", notify.BAD_ADDRESS),
-        ("a@b.example, c@d.example", notify.BAD_ADDRESS),
-        ("Support@Desk.example", notify.OWN_ADDRESS),
+        (None, recipients.NO_ADDRESS),
+        ("", recipients.NO_ADDRESS),
+        ("nobody", recipients.BAD_ADDRESS),
+        ("a@b.example\r\nBcc: c@d.example", recipients.BAD_ADDRESS),
+        ("a@b.example, c@d.example", recipients.BAD_ADDRESS),
+        ("Support@Desk.example", recipients.OWN_ADDRESS),
     ],
 )
 def test_a_customer_who_cannot_be_written_to_is_suppressed_with_the_reason(address: str | None, reason: str) -> None:
@@ -311,7 +311,7 @@ def test_a_technician_who_is_not_in_the_directory_is_suppressed() -> None:
     ticket.until(Node.OPENED)
     ticket.assigned("nobody")
     assert ticket.told() == [("assigned", "requester")]
-    assert ticket.suppressed() == [("assigned", "assignee", notify.NO_ADDRESS)]
+    assert ticket.suppressed() == [("assigned", "assignee", recipients.NO_ADDRESS)]
 
 
 def test_what_happened_too_long_ago_is_told_to_no_one() -> None:

@@ -7,7 +7,7 @@ from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.notifier.domain.content import InvalidTemplate, compile_template, template_id
 from services.notifier.domain.nodes import Node, Voice
-from services.notifier.handlers.notify import Lookups
+from services.notifier.handlers.recipients import Lookups
 
 log = get_logger(__name__)
 

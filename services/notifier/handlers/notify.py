@@ -8,16 +8,13 @@ read again from its beginning reaches nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from schemas.directory import PoolDefined, TechnicianDefined, TemplateDefined
-from schemas.notifications import Bundled, Bundling, DeliveryRequested, NotificationSuppressed
+from schemas.notifications import Bundled, DeliveryRequested, NotificationSuppressed
 from schemas.pool_sla import SurgeDetected
 from schemas.ticket_events import TicketOpened
 from schemas.ticket_sla import TargetBreached, TargetWarned
@@ -31,25 +28,17 @@ from schemas.topics import (
     TICKET_NOTIFICATIONS,
     TICKET_SLA,
 )
-from schemas.vocabulary import Language, Medium, Role
+from schemas.vocabulary import Medium, Role
 from services._runtime.engine.topology import NOTHING, RELAXED_SECONDS, Context, Decision, Emit, Event, Timer, Topology
 from services.notifier.domain.addresses import folded, mailbox
 from services.notifier.domain.audience import Audience
-from services.notifier.domain.bundling import BUNDLE, RANKS, recipient_key
-from services.notifier.domain.content import (
-    Facts,
-    InvalidTemplate,
-    Library,
-    Message,
-    Template,
-    compile_template,
-    template_id,
-    wall_time,
-)
+from services.notifier.domain.bundling import BUNDLE, recipient_key
+from services.notifier.domain.content import Library
 from services.notifier.domain.deliveries import Identity, delivery_id_of, digest_of
-from services.notifier.domain.nodes import CLOCK_NODES, Node, Voice, voice_of
-from services.notifier.handlers.links import Links
+from services.notifier.domain.nodes import CLOCK_NODES, Node
+from services.notifier.handlers.letters import Letters
 from services.notifier.handlers.news import FIRST_CYCLE, FOLLOWS, Follow, News, known_from, of_notice, of_opening
+from services.notifier.handlers.recipients import Lookups, Recipient, Recipients
 from services.notifier.settings import NotifierSettings
 from services.notifier.state import (
     NOTICES_MAX,
@@ -68,27 +57,8 @@ FORGET: Final = "forget"
 EARLY_KEPT: Final = timedelta(days=1)
 """How long clocks are remembered of a ticket whose opening never comes."""
 
-NO_ADDRESS: Final = "no address is known"
-BAD_ADDRESS: Final = "mail can't be sent to the address"
-OWN_ADDRESS: Final = "the address is our own"
 STALE: Final = "it happened too long ago"
 CONTACT_FORGOTTEN: Final = "the contact is no longer kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """What the directory is asked; each answers None for what it doesn't know, quickly and without I/O.
-
-    `version` is how many of its records have been read: equal versions of two processes mean equal answers.
-    """
-
-    technician: Callable[[str], TechnicianDefined | None]
-    pool: Callable[[str], PoolDefined | None]
-    template: Callable[[str], TemplateDefined | None]
-    version: Callable[[], int]
-
-
-Render: TypeAlias = Callable[[Node, Voice, Language, Facts, Template | None], Message]
 
 
 class Grounds(NamedTuple):
@@ -97,16 +67,6 @@ class Grounds(NamedTuple):
     now: datetime
     position: str
     directory_version: int
-
-
-class Recipient(NamedTuple):
-    """Someone in a role. `identity` names the person or the post and is no personal data."""
-
-    role: Role
-    identity: str
-    address: str | None
-    name: str
-    language: Language
 
 
 def notify_topology(
@@ -141,13 +101,11 @@ class Notifier:
 
     def __init__(self, settings: NotifierSettings, audience: Audience, library: Library, lookups: Lookups) -> None:
         self._audience = audience
-        self._library = library
         self._lookups = lookups
-        self._links = Links.of(settings)
+        self._recipients = Recipients(settings, audience, lookups)
+        self._letters = Letters(settings, audience, library, lookups)
         self._secret = settings.secret.get_secret_value()
-        self._zone = settings.zone
         self._staff_language = settings.notifier_staff_language
-        self._own_addresses = frozenset(map(folded, settings.own_addresses))
         self._stale_after = timedelta(seconds=settings.notifier_stale_after_seconds)
         self._contact_kept = timedelta(seconds=settings.notifier_contact_kept_seconds)
         self._ticket_kept = timedelta(seconds=settings.notifier_ticket_kept_seconds)
@@ -209,7 +167,7 @@ class Notifier:
         grounds = Grounds(context.now, context.position, self._lookups.version())
         emits: list[Emit] = []
         reached: set[tuple[Medium, str]] = set()
-        for recipient, medium in self._recipients(nobody, news):
+        for recipient, medium in self._recipients.of(nobody, news):
             place = (medium, folded(recipient.address or recipient.identity))
             if data.tickets and place not in reached:
                 reached.add(place)
@@ -232,7 +190,7 @@ class Notifier:
         grounds = self._grounds(context)
         for item in news:
             reached: set[tuple[Medium, str]] = set()
-            for recipient, medium in self._recipients(ticket, item):
+            for recipient, medium in self._recipients.of(ticket, item):
                 identity = _identity(context.key, item, recipient, medium)
                 digest = digest_of(identity)
                 place = (medium, folded(recipient.address or recipient.identity))
@@ -251,38 +209,15 @@ class Notifier:
         """Taken before anything is looked up: what is found is of this version, or came while this was decided."""
         return Grounds(context.now, context.position, self._lookups.version())
 
-    def _recipients(self, ticket: Known, news: News) -> Iterator[tuple[Recipient, Medium]]:
-        """Yield whom the rules name; the assignee's place is taken by the lead while nobody is assigned."""
-        for told in self._audience.told(news.node, news.priority or ticket.priority):
-            for role in (told.role,) if told.role is not None else news.escalated_to:
-                if news.roles is not None and role not in news.roles:
-                    continue
-                stands_in = role is Role.ASSIGNEE and ticket.assignee is None
-                yield self._recipient(ticket, Role.LEAD if stands_in else role), told.medium
-
-    def _recipient(self, ticket: Known, role: Role) -> Recipient:
-        if role is Role.REQUESTER:
-            identity = f"requester:{ticket.requester_id}"
-            return Recipient(role, identity, ticket.address, ticket.name or "", ticket.language)
-        if role is Role.ASSIGNEE and ticket.assignee is not None:
-            identity = f"technician:{ticket.assignee}"
-            technician = self._lookups.technician(ticket.assignee)
-            if technician is None:
-                return Recipient(role, identity, None, "", self._staff_language)
-            language = technician.languages[0] if technician.languages else self._staff_language
-            return Recipient(role, identity, technician.email, technician.name, language)
-        pool = self._lookups.pool(ticket.pool) if ticket.pool is not None else None
-        return Recipient(role, f"{role}:{ticket.pool}", _address_of(role, pool), "", self._staff_language)
-
     def _emit(self, ticket: Known, news: News, recipient: Recipient, identity: Identity, grounds: Grounds) -> Emit:
         delivery_id = delivery_id_of(identity)
         reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
             return _suppressed(ticket.tenant, identity, recipient.role, reason, news, grounds)
-        facts = self._facts(ticket, news, recipient, identity.ticket_id)
-        message = self._written(self._library.render, news.node, recipient, facts)
+        facts = self._letters.facts(ticket, news, recipient, identity.ticket_id)
+        message = self._letters.of_ticket(news, recipient, facts)
         address = mailbox(recipient.address) or ""
-        bundling = self._bundling(news, recipient, facts, grounds.now)
+        bundling = self._letters.bundling(news, recipient, facts, grounds.now)
         offered = recipient_key(self._secret, ticket.tenant, identity.medium, address) if bundling else None
         return Emit(
             topic=NOTIFIER_OUTBOX,
@@ -323,7 +258,7 @@ class Notifier:
         reason = self._reason_to_suppress(news, recipient, grounds.now)
         if reason is not None:
             return [_suppressed(nobody.tenant, each, recipient.role, reason, news, grounds) for each in identities]
-        message = self._written(self._library.of_pool, news.node, recipient, _surge_facts(data))
+        message = self._letters.of_surge(news, recipient, data)
         first = identities[0]
         delivery_id = f"{BUNDLE}.{digest_of(first)}"
         parts = [
@@ -350,14 +285,7 @@ class Notifier:
         return [Emit(NOTIFIER_OUTBOX, delivery_id, requested, event_id, at, first.ticket_id, nobody.tenant)]
 
     def _reason_to_suppress(self, news: News, recipient: Recipient, now: datetime) -> str | None:
-        if now - news.occurred_at > self._stale_after:
-            return STALE
-        if not recipient.address:
-            return NO_ADDRESS
-        address = mailbox(recipient.address)
-        if address is None:
-            return BAD_ADDRESS
-        return OWN_ADDRESS if folded(address) in self._own_addresses else None
+        return STALE if now - news.occurred_at > self._stale_after else self._recipients.unreachable(recipient)
 
     def _on_gone(self, follow: Follow, state: Gone, event: Event, context: Context) -> Decision[TicketState]:
         """Say that the customer of a ticket that ended long ago is not told of what still happens to it."""
@@ -375,83 +303,6 @@ class Notifier:
             for identity in (Identity(context.key, item.node, item.cycle, str(sequence), Role.REQUESTER, told.medium),)
         ]
         return Decision(state=Gone(sequence), emits=emits)
-
-    # ── content ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _bundling(self, news: News, recipient: Recipient, facts: Facts, now: datetime) -> Bundling | None:
-        """How the message may go out with others, None where it goes at once whatever comes with it."""
-        rules = self._audience.bundling
-        age = now - news.occurred_at
-        priority = facts["priority"]
-        if voice_of(recipient.role) is not Voice.STAFF or not rules.waits(news.node, priority, age):
-            return None
-        since = {"since": wall_time(news.occurred_at, self._zone)}
-        bundling: Bundling = Bundling.new(
-            hold=age > rules.late_after,
-            window_seconds=self._audience.window(priority).total_seconds(),
-            burst=rules.burst,
-            line=self._library.line(news.node, recipient.language, {**facts, **since}),
-            clock=news.clock,
-            rank=RANKS[news.node],
-        )
-        return bundling
-
-    def _facts(self, ticket: Known, news: News, recipient: Recipient, ticket_id: str) -> dict[str, str]:
-        """What a template may name."""
-        facts = {
-            "ticket_id": ticket_id,
-            "subject_line": ticket.subject_line,
-            "priority": news.priority or ticket.priority,
-            "recipient_name": recipient.name,
-            "technician_name": self._technician_name(news.technician_id or ticket.assignee),
-            **news.facts,
-            **{name: wall_time(instant, self._zone) for name, instant in news.times.items()},
-        }
-        if voice_of(recipient.role) is Voice.CUSTOMER:
-            facts["progress_url"] = self._links.progress(ticket.tenant, ticket_id, news.occurred_at)
-            if news.survey_id is not None:
-                facts["survey_url"] = self._links.survey(
-                    ticket.tenant, ticket_id, news.survey_id, news.occurred_at, news.times["expires_at"]
-                )
-        return facts
-
-    def _written(self, render: Render, node: Node, recipient: Recipient, facts: Facts) -> Message:
-        voice, language = voice_of(recipient.role), recipient.language
-        override = self._override(node, voice, language)
-        if override is not None:
-            try:
-                return render(node, voice, language, facts, override)
-            except InvalidTemplate:
-                # The directory's text is no reason not to tell: the package's own never fails.
-                pass
-        return render(node, voice, language, facts, None)
-
-    def _override(self, node: Node, voice: Voice, language: Language) -> Template | None:
-        """Return the directory's template where it has a usable one; `adapters.lookups` complains about others."""
-        defined = self._lookups.template(template_id(node, voice, language))
-        if defined is None:
-            return None
-        try:
-            return compile_template(defined.template_id, defined.subject, defined.body)
-        except InvalidTemplate:
-            return None
-
-    def _technician_name(self, technician_id: str | None) -> str:
-        technician = self._lookups.technician(technician_id) if technician_id is not None else None
-        return technician.name if technician is not None else ""
-
-
-def _surge_facts(data: SurgeDetected) -> dict[str, str]:
-    """What a template may name of a surge."""
-    percent = "" if data.burn_rate is None or not data.verdicts else f"{data.breached / data.verdicts:.0%}"
-    return {
-        "pool": data.pool,
-        "priority": data.priority,
-        "count": str(data.breached),
-        "minutes": f"{data.window_seconds / 60:g}",
-        "percent": percent.removesuffix("%"),
-        "lines": "\n".join(data.tickets),
-    }
 
 
 def _identity(ticket_id: str, news: News, recipient: Recipient, medium: Medium) -> Identity:
@@ -481,16 +332,3 @@ def _suppressed(tenant: str, identity: Identity, role: Role, reason: str, news: 
         subject=identity.ticket_id,
         tenant=tenant,
     )
-
-
-def _address_of(role: Role, pool: PoolDefined | None) -> str | None:
-    if pool is None:
-        return None
-    addresses = {
-        Role.LEAD: pool.lead_email,
-        Role.SUPERVISOR: pool.supervisor_email,
-        Role.DIRECTOR: pool.director_email,
-        # A pool without a team for emergencies has a director.
-        Role.EMERGENCY_TEAM: pool.emergency_team_email or pool.director_email,
-    }
-    return addresses.get(role)
