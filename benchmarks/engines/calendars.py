@@ -19,7 +19,8 @@ from datetime import time as wall_time
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from services.sla_monitor.domain.calendar import BusinessCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.instants import SECOND_US, from_datetime, to_datetime
 
 # The last ones lie outside of what is asked: one peer fails where no holiday follows within a year.

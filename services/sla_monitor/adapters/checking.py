@@ -10,7 +10,8 @@ from typing import Any, Final
 import yaml
 
 from services.sla_monitor.adapters.located import described, line_of, read_yaml
-from services.sla_monitor.domain.calendar import BusinessCalendar, InvalidCalendar, check_opens, parse_calendar
+from services.sla_monitor.domain.calendar import BusinessCalendar, InvalidCalendar, check_opens
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.instants import from_datetime
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy, parse_policy
 

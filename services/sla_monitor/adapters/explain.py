@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from services.sla_monitor.domain import facts as f
-from services.sla_monitor.domain.calendar import BusinessCalendar, InvalidCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import BusinessCalendar, InvalidCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.explanation import explanation
 from services.sla_monitor.domain.facts import Fact, ordered
 from services.sla_monitor.domain.instants import InvalidInstant, from_text

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from services.sla_monitor.adapters.checking import data_of, policy_in
-from services.sla_monitor.domain.calendar import CalendarHours, InvalidCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import CalendarHours, InvalidCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.policy import Policy
 
 _PACKAGE: Final = Path(__file__).parent.parent

@@ -16,7 +16,8 @@ import chinese_calendar
 import holidays
 import yaml
 
-from services.sla_monitor.domain.calendar import WEEKDAYS, parse_calendar
+from services.sla_monitor.domain.calendar import WEEKDAYS
+from services.sla_monitor.domain.calendar_form import parse_calendar
 
 CHINA: Final = "CN"
 _SATURDAY: Final = 5

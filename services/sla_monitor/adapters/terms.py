@@ -16,7 +16,8 @@ from services._runtime.clock import Clock
 from services._runtime.directory.directory import Directory
 from services._runtime.logs import get_logger
 from services.sla_monitor.adapters.packaged import STANDARD, packaged_calendars, packaged_policies, policy_of
-from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, check_opens, parse_calendar
+from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, InvalidCalendar, check_opens
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.conditions import Profile
 from services.sla_monitor.domain.instants import from_datetime, to_datetime
 from services.sla_monitor.domain.policy import InvalidPolicy, Policy

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla_monitor.domain.calendar import BusinessCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import BusinessCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.facts import Fact, ordered
 from services.sla_monitor.domain.instants import SECOND_US, from_text, to_seconds, to_text
 from services.sla_monitor.domain.policy import parse_targets, rules_of

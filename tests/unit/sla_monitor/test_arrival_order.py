@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla_monitor.domain import facts as f
-from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar, parse_calendar
+from services.sla_monitor.domain.calendar import ALWAYS, BusinessCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.changes import COMPLETED, ESCALATED, RETRACTED, STARTED, WARNED, Change
 from services.sla_monitor.domain.facts import Fact
 from services.sla_monitor.domain.instants import SECOND_US, from_text

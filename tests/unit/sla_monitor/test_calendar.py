@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.sla_monitor.domain.calendar import (
-    WEEKDAYS,
-    BusinessCalendar,
-    CalendarExhausted,
-    InvalidCalendar,
-    parse_calendar,
-)
+from services.sla_monitor.domain.calendar import WEEKDAYS, BusinessCalendar, CalendarExhausted, InvalidCalendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 from services.sla_monitor.domain.instants import SECOND_US, from_text, to_seconds, to_text
 
 ALL_DAY = {day: [["00:00", "24:00"]] for day in WEEKDAYS}

@@ -11,7 +11,7 @@ import yaml
 
 from services.sla_monitor.adapters.packaged import packaged_calendars
 from services.sla_monitor.adapters.public_days import public_days, write_calendar
-from services.sla_monitor.domain.calendar import parse_calendar
+from services.sla_monitor.domain.calendar_form import parse_calendar
 
 OFFICE_FILE = Path(__file__).parents[3] / "services" / "sla_monitor" / "calendars" / "cn-office.yaml"
 
