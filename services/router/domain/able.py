@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Final
 
 from services.router.domain import filters
@@ -95,28 +96,49 @@ class Able:
 
     def _fronts(self) -> Iterator[Front]:
         """The front of each group, those of the least weight first; puts right what stands too far ahead."""
-        weights, seen, number = self._weights, self._seen, 0
+        weights, number = self._weights, 0
         while number < len(weights):
             row, place = self._rows[weights[number]], 0
             while place < len(row):
                 front = row[place]
                 view = front[3]
-                now = view.front if view.is_known else view.look()
-                if now is front:
+                if (view.front if view.is_known else view.look()) is front:
                     yield front
                     place += 1
-                elif seen[view] is front and now is not None and now < front:
-                    # Only by how the sums of load and fairness are rounded: it stays where nobody passes it by.
-                    row[place] = seen[view] = now
                 else:
-                    del row[place]
-                    self.standing -= 1
-                    if seen[view] is front:
-                        self._stand(view, now)
+                    self._put_right(row, place)
             if row:
                 number += 1
             else:
                 del self._rows[weights.pop(number)]
+
+    def _put_right(self, row: list[Front], place: int) -> None:
+        """Let those leave a row, from a place on to the first who is right there, who do not stand there any more.
+
+        All at once: after a long time of other work nearly everyone may have to.
+        """
+        seen = self._seen
+        left: list[tuple[View, Front | None]] = []
+        nearer: list[Front] = []
+        until = place
+        for front in islice(row, place, None):
+            view = front[3]
+            now = view.look()
+            if now is front:
+                break
+            until += 1
+            if seen[view] is not front:
+                continue
+            if now is not None and now < front:
+                # Only by how the sums of load and fairness are rounded: it stays where nobody passes it by.
+                seen[view] = now
+                nearer.append(now)
+            else:
+                left.append((view, now))
+        row[place:until] = nearer
+        self.standing += len(nearer) - (until - place)
+        for view, now in left:
+            self._stand(view, now)
 
     def _follow(self, front: Front, further: list[Front]) -> None:
         """Let those come who may be next in the same group: in the same cell, and in the next one that has room."""

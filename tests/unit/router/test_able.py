@@ -103,6 +103,7 @@ def test_the_walk_finds_everyone_in_order_whatever_was_looked_at_before(seed: in
         rows, full = shop.expected(requirement)
         found = walked(able)
         assert (able.ready - able.full, able.full) == (len(rows), full)
+        assert able.standing == len({front[3] for front in able.walk()}), "a walk to the end leaves nothing replaced"
         if policy is EVEN:
             assert found == rows
         else:
