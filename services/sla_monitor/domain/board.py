@@ -10,7 +10,8 @@ import msgspec
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.calendar import AnyCalendar
 from services.sla_monitor.domain.changes import Told
-from services.sla_monitor.domain.cycles import Cycle, cycles_of
+from services.sla_monitor.domain.cycle import Cycle
+from services.sla_monitor.domain.cycles import cycles_of
 from services.sla_monitor.domain.policy import Policy, Target
 from services.sla_monitor.domain.progress import Clocks, key_of
 from services.sla_monitor.domain.steps import EscalationStep

@@ -12,7 +12,7 @@ import msgspec
 
 from services.sla_monitor.domain import facts as f
 from services.sla_monitor.domain.calendar import AnyCalendar
-from services.sla_monitor.domain.cycles import Cycle
+from services.sla_monitor.domain.cycle import Cycle
 from services.sla_monitor.domain.steps import EscalationStep
 from services.sla_monitor.domain.targets import (
     BREACHED,

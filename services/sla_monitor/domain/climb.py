@@ -12,7 +12,7 @@ import msgspec
 
 from services.sla_monitor.domain.calendar import AnyCalendar, BusinessCalendar
 from services.sla_monitor.domain.changes import ESCALATED, WARNED, Change, Told
-from services.sla_monitor.domain.cycles import Cycle, Running
+from services.sla_monitor.domain.cycle import Cycle, Running
 from services.sla_monitor.domain.instants import SECOND_US
 from services.sla_monitor.domain.ladder import BREACH, WARNING, Mark, next_mark
 from services.sla_monitor.domain.policy import Policy, Target

@@ -20,7 +20,8 @@ from services.sla_monitor.domain.changes import Cause, Change, Told, compare, wi
 from services.sla_monitor.domain.climb import Course, advance, course_of, go_on
 from services.sla_monitor.domain.condense import condense, settle
 from services.sla_monitor.domain.conditions import NOBODY, Profile
-from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of, target_of
+from services.sla_monitor.domain.cycle import Cycle, Running
+from services.sla_monitor.domain.cycles import cycles_of, target_of
 from services.sla_monitor.domain.facts import MAX_FACTS, NO_PAST, Fact, Past, insert
 from services.sla_monitor.domain.policy import Policy
 from services.sla_monitor.domain.steps import steps_of

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from services.sla_monitor.domain.calendar import AnyCalendar, BusinessCalendar
-from services.sla_monitor.domain.cycles import Cycle, Running, cycles_of
+from services.sla_monitor.domain.cycle import Cycle, Running
+from services.sla_monitor.domain.cycles import cycles_of
 from services.sla_monitor.domain.facts import NO_PAST, Fact, Past
 from services.sla_monitor.domain.policy import Rules, Target, Targets, rules_of
 
