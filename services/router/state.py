@@ -183,15 +183,11 @@ def at_work_on(ticket_id: str, held: Held) -> AtWork:
 
 
 class Pool:
-    """One pool as decisions see it. `held` has what each technician holds, by ticket id.
+    """One pool as decisions see it. `held` has what each technician holds, by ticket id."""
 
-    It goes by `policy` until its own is stated.
-    """
-
-    __slots__ = ("_first_policy", "at_work_for", "held", "leaving", "policy", "queue", "roster")
+    __slots__ = ("at_work_for", "held", "leaving", "policy", "queue", "roster")
 
     def __init__(self, policy: Policy) -> None:
-        self._first_policy = policy
         self.policy = policy
         self.roster = Roster(policy)
         self.queue = Queue(policy)
@@ -209,18 +205,6 @@ class Pool:
         self.policy = policy
         self.roster.rule(policy)
         self.queue.rule(policy)
-
-    def replace(self, key: str, old: State | None, new: State | None) -> None:
-        """Take `old` out and `new` in."""
-        kind = type(new if new is not None else old)
-        if kind is Member:
-            self.replace_member(old, new)
-        elif kind is Tally:
-            self.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
-        elif kind is Ruled:
-            self.rule(new.policy if isinstance(new, Ruled) else self._first_policy)
-        elif kind is not Releasing and kind is not Acquainted:
-            self.replace_offer(name_in(key), old, new)
 
     def replace_offer(self, ticket_id: str, old: State | None, new: State | None) -> None:
         """Take what is known of a ticket out and the new in."""
@@ -274,7 +258,16 @@ class Pools:
 
     def replace(self, key: str, old: State | None, new: State | None) -> None:
         """Take `old` out and `new` in."""
-        self._at(key.partition("/")[0]).replace(key, old, new)
+        pool = self._at(key.partition("/")[0])
+        kind = type(new if new is not None else old)
+        if kind is Member:
+            pool.replace_member(old, new)
+        elif kind is Tally:
+            pool.roster.set_tally(name_in(key), new if isinstance(new, Tally) else None)
+        elif kind is Ruled:
+            pool.rule(new.policy if isinstance(new, Ruled) else self._policy)
+        elif kind is not Releasing and kind is not Acquainted:
+            pool.replace_offer(name_in(key), old, new)
 
     def _at(self, prefix: str) -> Pool:
         pool = self._pools.get(prefix)

@@ -69,9 +69,7 @@ class PartitionBatch(Generic[S]):
 
     def get(self, key: str) -> S | None:
         """Return the state of any key of the partition as this batch sees it."""
-        entry: Entry[S] | None = self.overlay.get(key, _ABSENT)
-        if entry is _ABSENT:
-            entry = self.state.entries.get(key)
+        entry = self.entry(key)
         return entry.state if entry is not None else None
 
     def entry(self, key: str) -> Entry[S] | None:

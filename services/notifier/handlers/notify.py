@@ -164,7 +164,7 @@ class Notifier:
         # Stands for the pool where a ticket is asked for its people.
         nobody = Known(event.tenant, 0, FIRST_CYCLE, data.priority, "", self._staff_language, "", pool=data.pool)
         news = News(Node.SLA_SURGE, FIRST_CYCLE, event.occurred_at, occurrence=data.surge_id)
-        grounds = Grounds(context.now, context.position, self._lookups.version())
+        grounds = self._grounds(context)
         emits: list[Emit] = []
         reached: set[tuple[Medium, str]] = set()
         for recipient, medium in self._recipients.of(nobody, news):

@@ -101,8 +101,7 @@ class Able:
             row, place = self._rows[weights[number]], 0
             while place < len(row):
                 front = row[place]
-                view = front[3]
-                if (view.front if view.is_known else view.look()) is front:
+                if front[3].look() is front:
                     yield front
                     place += 1
                 else:

@@ -45,29 +45,29 @@ class Watcher(Protocol):
 class View:
     """A group as work sees it by one scale, with those who look at it in this way.
 
-    `full` counts who have no room; `front` is what `look` gives, as long as it `is_known`. The watchers are told of
-    whatever makes the front better or changes how many there are. That a front became worse they find once they come to
-    it: most that change do so by being given work, and stand far behind then.
+    `full` counts who have no room. The watchers are told of whatever makes the front better or changes how many there
+    are. That a front became worse they find once they come to it: most that change do so by being given work, and stand
+    far behind then.
     """
 
-    __slots__ = ("front", "full", "group", "is_known", "scale", "watchers")
+    __slots__ = ("_front", "_is_known", "full", "group", "scale", "watchers")
 
     def __init__(self, group: Group, scale: Scale) -> None:
         self.group = group
         self.scale = scale
         self.full = sum([len(standing) for cell, standing in group.cells.items() if cell.load > scale.highest_load])
         self.watchers: list[Watcher] = []
-        self.front: Front | None = None
-        self.is_known = False
+        self._front: Front | None = None
+        self._is_known = False
 
     def look(self) -> Front | None:
         """The first in the first cell that has room, None where none has; the same object until it is another one."""
-        if not self.is_known:
-            self.is_known = True
+        if not self._is_known:
+            self._is_known = True
             front = self.front_from(0)
-            if front != self.front:
-                self.front = front
-        return self.front
+            if front != self._front:
+                self._front = front
+        return self._front
 
     def front_from(self, number: int) -> Front | None:
         """The first in the first cell from `number` on that has room."""
@@ -82,7 +82,7 @@ class View:
 
     def change(self, ready: int, full: int, *, better: bool) -> None:
         """Take in that the group has changed."""
-        self.is_known = False
+        self._is_known = False
         if ready or full:
             self.full += full
             for watcher in self.watchers:

@@ -334,9 +334,7 @@ class Roster:
 
     def _groups_with(self, skills: frozenset[str]) -> Iterable[Mapping[Profile, Group]]:
         """The groups that may have all these skills, by kind: those with the rarest, or all if none is asked for."""
-        if not skills:
-            return self._by_skill.get(None, {}).values()
-        return min([self._by_skill.get(name, {}) for name in skills], key=_groups_in).values()
+        return min([self._by_skill.get(name, {}) for name in skills or (None,)], key=_groups_in).values()
 
     def _group(self, profile: Profile) -> Group:
         group = self._groups.get(profile)

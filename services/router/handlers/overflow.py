@@ -53,8 +53,6 @@ def _ask_again(step: Step, waiting: Waiting) -> Waiting:
 def _ask_further(step: Step, waiting: Waiting) -> Waiting:
     """Say which groups are asked by now that were not before; the first group is asked from the start."""
     policy = step.policy
-    if not policy.groups:
-        return waiting
     waited_seconds = (step.now - waiting.waiting_since).total_seconds()
     told = waiting.groups_told
     for number, group in enumerate(policy.groups):

@@ -15,7 +15,7 @@ from services.router.domain.policy import Policy
 from services.router.domain.shifts import duty_at
 from services.router.domain.tally import Tally, free_again_at
 from services.router.domain.work import loosens_at
-from services.router.state import Ended, Gone, Held, Member, Releasing, Ruled, State, Waiting
+from services.router.state import Ended, Gone, Member, Releasing, Ruled, State, Waiting
 
 FORGET: Final = "forget"
 """An ended offer, a technician off the roster, or who knew a requester, is forgotten."""
@@ -40,15 +40,13 @@ def timers_of(state: State | None, policy: Policy, now: datetime, forget_at: dat
     """All timers of a state that is put in force at `now`."""
     timers: tuple[Timer, ...] = ()
     match state:
-        case Held() | None:
-            pass
-        case Tally():
-            free_at = free_again_at(state, policy, microseconds_of(now)) if state.recent else None
-            timers = (Timer(RATE, datetime_of(free_at)),) if free_at is not None else ()
         case Waiting():
             timers = _of_waiting(state, policy, now)
         case Member():
             timers = _of_member(state, policy, now, forget_at)
+        case Tally():
+            free_at = free_again_at(state, policy, microseconds_of(now)) if state.recent else None
+            timers = (Timer(RATE, datetime_of(free_at)),) if free_at is not None else ()
         case Ended() | Acquainted():
             timers = (Timer(FORGET, forget_at),)
         case Releasing():
